@@ -4,7 +4,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable, Generator
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from aegis_core.kernel.errors import AegisError, ErrorCode
 
@@ -158,7 +158,7 @@ class Pending(Generic[T]):
             event = threading.Event()
             self.on_done(event.set)
             if not event.wait(deadline):
-                self._forget(cast("Callable[[], None]", event.set))
+                self._forget(event.set)
                 raise AegisError(ErrorCode.DEADLINE_EXCEEDED, "the result was not there in time; the work goes on")
         return self._result()
 

@@ -9,13 +9,13 @@ from aegis_core.kernel.adapter import Adapter, Capabilities
 
 PORT: Final = "state/1"
 
-#: Largest body, in bytes.
-LARGEST_BODY: Final = 1 << 20
+#: Largest body, in bytes: a full bundle of 256 entries of an audit trail fits.
+LARGEST_BODY: Final = 1 << 24
 
 
 @attrs.frozen
 class StateCapabilities(Capabilities):
-    """`erases`: once `delete` returns, the body is in no file that the store keeps. `shared`: other hosts see it."""
+    """`erases`: see the duties. `multi_host`: other hosts see the same documents."""
 
     erases: bool = False
     multi_host: bool = False
@@ -31,7 +31,8 @@ class StateDocument:
 
 
 class StateStore(Adapter, Protocol):
-    """Keeps small documents. Names are ASCII, 1 to 512 bytes, segments split by ``/``, none empty, ``.`` or ``..``.
+    """Keeps small documents. Names are 1 to 512 bytes of ``A-Z a-z 0-9 . _ - / @ = +``, segments
+    split by ``/``, none empty, none starting with a dot; the first segment is never ``journal`` (the audit sink's).
 
     Duties, each a case of the kit:
 
@@ -41,7 +42,7 @@ class StateStore(Adapter, Protocol):
     - Names come sorted by code point, none twice, none skipped that stayed.
     - With the capability ``erases``, once `delete` returns the body is in no file that the store keeps; the same
       holds for the former body once a `put` that replaces it returns.
-    - Bodies to 1 MiB; larger: ``invalid_argument``. A name outside the rule above: ``invalid_argument``.
+    - Bodies to 16 MiB; larger: ``invalid_argument``. A name outside the rule above: ``invalid_argument``.
     """
 
     @property
