@@ -1,0 +1,1 @@
+"""One conformance kit a port, in the module of the port's name."""
