@@ -1,9 +1,37 @@
-"""Every async test runs on both backends."""
+"""Every async test runs on both backends; properties are tried alike on every machine."""
+
+import os
+from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# `ci` draws the same examples every time, so that a red run can be repeated; `default` explores.
+settings.register_profile("default", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
+settings.register_profile("thorough", settings.get_profile("default"), max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "default"))
 
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """The backend of an async test."""
     return str(request.param)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A kill suite takes minutes and has its own step; it runs where it is asked for by path or by `-m kill`."""
+    if not os.environ.get("AEGIS_KILLS"):
+        for item in items:
+            if item.get_closest_marker("kill"):
+                item.add_marker(pytest.mark.skip(reason="ends processes; set AEGIS_KILLS=25 to run it"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In continuous integration a missing server is a failure: nobody reads skips there."""
+    report = yield
+    if os.environ.get("CI") == "true" and report.skipped and item.get_closest_marker("server"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: the server is missing, and in CI that is a failure"
+    return report
