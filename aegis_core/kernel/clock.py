@@ -30,8 +30,6 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clocks."""
 
-    __slots__ = ("monotonic", "wall_ns")
-
     def __init__(self) -> None:
         self.monotonic: Callable[[], float] = time.monotonic
         self.wall_ns: Callable[[], int] = time.time_ns

@@ -28,8 +28,6 @@ class Entropy(Protocol):
 class SystemEntropy:
     """The operating system's generator."""
 
-    __slots__ = ("fraction", "octets", "secure")
-
     def __init__(self) -> None:
         self.octets: Callable[[int], bytes] = os.urandom
         self.fraction: Callable[[], float] = random.random
@@ -38,8 +36,6 @@ class SystemEntropy:
 
 class SeededEntropy:
     """Reproducible chance for tests and replays. Not secure: production refuses it."""
-
-    __slots__ = ("fraction", "octets", "secure", "seed")
 
     def __init__(self, seed: int) -> None:
         source = random.Random(seed)  # noqa: S311 - reproducible on purpose; `secure` says so
