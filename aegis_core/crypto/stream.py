@@ -4,10 +4,8 @@ Layout: ``salt(24) ‖ commitment(32) ‖ chunk ‖ chunk ‖ …``. The plainte
 one is always shorter and may be empty, so a full last chunk betrays a cut.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from hmac import compare_digest
-from itertools import repeat
 from typing import Final, NoReturn
 
 import attrs
@@ -30,9 +28,10 @@ LARGEST_CHUNK_COUNT: Final = 1 << 38
 
 _INFO: Final = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
 _NONCE_SIZE: Final = 12
+_BYTES: Final = tuple(bytes([value]) for value in range(256))
 
 # So many chunks share one output buffer (half a mebibyte): enough that the work per batch vanishes beside the cipher,
-# and input and output still lie in a second-level cache. 16 gave 0.93 of the bare cipher loop, 32 and 64 gave 0.97+.
+# and input and output still lie in a second-level cache. 16 gave 0.93 of the bare cipher loop, 32 and 64 gave 0.98.
 _BATCH: Final = 32
 _PLAIN_SLICES: Final = tuple(slice(k * CHUNK_SIZE, (k + 1) * CHUNK_SIZE) for k in range(_BATCH))
 _SEALED_SLICES: Final = tuple(slice(k * SEALED_CHUNK_SIZE, (k + 1) * SEALED_CHUNK_SIZE) for k in range(_BATCH))
@@ -107,14 +106,14 @@ class Sealer:
         salt: 24 random bytes, never repeated for one key.
     """
 
-    __slots__ = ("_base", "_held", "_index", "_out", "_pending", "_ready", "_seal", "_slots", "header")
+    __slots__ = ("_held", "_index", "_nonces", "_out", "_pending", "_ready", "_seal", "_slots", "header")
 
     header: bytes  #: 56 bytes that stand in front of everything that `seal` gives
 
     def __init__(self, key: bytes, /, *, context: bytes, salt: bytes) -> None:
         if len(salt) != SALT_SIZE:
             raise AegisError(ErrorCode.INVALID_ARGUMENT, f"a salt has {SALT_SIZE} bytes")
-        cipher, self._base, commitment = _derive(key, salt, context)
+        cipher, self._nonces, commitment = _derive(key, salt, context)
         del key
         self.header = salt + commitment
         self._seal = cipher.encrypt_into
@@ -172,8 +171,7 @@ class Sealer:
         if last:
             # A chunk is sealed as soon as it is full, so what is held is short, and there is a free slot for it.
             size = self._held + TAG_SIZE
-            nonce = self._nonces(1)
-            self._seal(next(nonce), self._pending[: self._held], None, out[end : end + size])
+            self._seal(self._nonces.of(self._index), self._pending[: self._held], None, out[end : end + size])
             end += size
         if end:
             yield out[:end]
@@ -185,14 +183,11 @@ class Sealer:
         self._held += stop - at
         return stop
 
-    def _nonces(self, count: int) -> Iterator[bytes]:
-        first = self._index
-        self._index = first + count  # before sealing: whatever happens, no nonce is used twice
-        return _nonces(self._base, first, count)
-
     def _seal_batch(self, plain: memoryview, slots: list[memoryview]) -> None:
-        plains = map(plain.__getitem__, _PLAIN_SLICES)
-        deque(map(self._seal, self._nonces(len(slots)), plains, repeat(None), slots), maxlen=0)
+        seal, first = self._seal, self._index
+        self._index = first + len(slots)  # before sealing: whatever happens, no nonce is used twice
+        for nonce, place, slot in zip(self._nonces.batch(first, len(slots)), _PLAIN_SLICES, slots, strict=False):
+            seal(nonce, plain[place], None, slot)
 
 
 class Opener:
@@ -213,12 +208,12 @@ class Opener:
     """
 
     __slots__ = (
-        "_base",
         "_fed",
         "_held",
         "_last_size",
         "_left",
         "_next",
+        "_nonces",
         "_open",
         "_out",
         "_pending",
@@ -234,7 +229,7 @@ class Opener:
         head = bytes(header)
         if len(head) != HEADER_SIZE:
             _refuse("the sealed stream is shorter than its header")
-        cipher, self._base, commitment = _derive(key, head[:SALT_SIZE], context)
+        cipher, self._nonces, commitment = _derive(key, head[:SALT_SIZE], context)
         del key
         if not compare_digest(commitment, head[SALT_SIZE:]):
             del cipher
@@ -277,17 +272,17 @@ class Opener:
                 _refuse("the sealed stream goes on after its end")
             at = 0
             while at < len(view):
-                if not self._held and len(view) - at >= SEALED_CHUNK_SIZE:
-                    # Full chunks before the last one, straight from the piece.
-                    count = min((len(view) - at) // SEALED_CHUNK_SIZE, batch - filled, self.span.last_chunk - self._next)
-                    if count:
-                        size = count * SEALED_CHUNK_SIZE
-                        self._open_batch(view[at : at + size], self._slots[filled : filled + count])
-                        at += size
-                        filled += count
+                # Full chunks before the last one are opened straight from the piece.
+                count = 0
+                if not self._held:
+                    whole = (len(view) - at) // SEALED_CHUNK_SIZE
+                    count = min(whole, batch - filled, self.span.last_chunk - self._next)
+                if count:
+                    size = count * SEALED_CHUNK_SIZE
+                    self._open_batch(view[at : at + size], self._slots[filled : filled + count])
+                    at += size
+                    filled += count
                 else:
-                    count = 0
-                if not count:
                     at = self._hold(view, at)
                     if self._held < (SEALED_CHUNK_SIZE if self._next < self.span.last_chunk else self._last_size):
                         continue
@@ -332,17 +327,17 @@ class Opener:
         return stop
 
     def _open_batch(self, sealed: memoryview, slots: list[memoryview]) -> None:
-        count = len(slots)
-        nonces = _nonces(self._base, self._next, count)
+        unseal, first = self._open, self._next
         try:
-            deque(map(self._open, nonces, map(sealed.__getitem__, _SEALED_SLICES), repeat(None), slots), maxlen=0)
+            for nonce, place, slot in zip(self._nonces.batch(first, len(slots)), _SEALED_SLICES, slots, strict=False):
+                unseal(nonce, sealed[place], None, slot)
         except InvalidTag:
             self._wipe()
-        self._next += count
+        self._next = first + len(slots)
 
     def _open_one(self, sealed: memoryview, slot: memoryview) -> None:
         try:
-            self._open(next(_nonces(self._base, self._next, 1)), sealed, None, slot)
+            self._open(self._nonces.of(self._next), sealed, None, slot)
         except InvalidTag:
             self._wipe()
         self._next += 1
@@ -354,19 +349,38 @@ class Opener:
         _refuse("a part of the sealed stream was changed, moved or repeated")
 
 
-def _derive(key: bytes, salt: bytes, context: bytes) -> tuple[AESGCM, int, bytes]:
+class _Nonces:
+    """The nonce of chunk k is the base nonce XOR k, both as 12 bytes big-endian."""
+
+    __slots__ = ("_base", "_last_bytes")
+
+    def __init__(self, base: int) -> None:
+        self._base = base
+        self._last_bytes: list[bytes] = []
+
+    def of(self, index: int) -> bytes:
+        return (self._base ^ index).to_bytes(_NONCE_SIZE)
+
+    def batch(self, first: int, count: int) -> list[bytes]:
+        # Within 256 chunks only the last byte changes: adding it costs a third of XOR and conversion.
+        at = first & 0xFF
+        if count == 1 or at + count > len(_BYTES):
+            return [self.of(index) for index in range(first, first + count)]
+        if not self._last_bytes:
+            lowest = self._base & 0xFF
+            self._last_bytes = [_BYTES[lowest ^ k] for k in range(len(_BYTES))]
+        prefix = self.of(first)[:-1]
+        return [prefix + last for last in self._last_bytes[at : at + count]]
+
+
+def _derive(key: bytes, salt: bytes, context: bytes) -> tuple[AESGCM, _Nonces, bytes]:
     size = len(key)
     if size != KEY_SIZE:
         del key
         _refuse(f"a stream key has {KEY_SIZE} bytes, this one {size}")
     okm = HKDFExpand(SHA512(), KEY_SIZE + _NONCE_SIZE + COMMITMENT_SIZE, _INFO + salt + context).derive(key)
     base = int.from_bytes(okm[KEY_SIZE : KEY_SIZE + _NONCE_SIZE])
-    return AESGCM(okm[:KEY_SIZE]), base, okm[KEY_SIZE + _NONCE_SIZE :]
-
-
-def _nonces(base: int, first: int, count: int) -> Iterator[bytes]:
-    numbers = map(base.__xor__, range(first, first + count))
-    return map(int.to_bytes, numbers, repeat(_NONCE_SIZE), repeat("big"))
+    return AESGCM(okm[:KEY_SIZE]), _Nonces(base), okm[KEY_SIZE + _NONCE_SIZE :]
 
 
 def _refuse(message: str) -> NoReturn:
