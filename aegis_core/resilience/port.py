@@ -5,7 +5,8 @@ from typing import Final, NewType, Protocol
 
 PORT: Final = "breaker/1"
 
-#: The generation in which a call was let in. Nothing is allocated for it.
+#: The number of the generation in which a call was let in; a probe has a number of its own, so that its lease can end.
+#: A plain int: nothing is allocated for it.
 Permit = NewType("Permit", int)
 
 
