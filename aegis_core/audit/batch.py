@@ -1,0 +1,77 @@
+"""What every primary decides before it stores a batch: which entries are new, which are there, what conflicts."""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import attrs
+
+from aegis_core.audit.port import Entry
+from aegis_core.kernel.errors import AegisError, ErrorCode
+
+
+@attrs.frozen
+class Admission:
+    """``indexes``: one an entry of the batch, in its order. ``fresh``: what has to be stored, from ``size`` on."""
+
+    indexes: Sequence[int]
+    fresh: Sequence[Entry]
+
+
+def admit(
+    entries: Sequence[Entry],
+    /,
+    *,
+    expected_size: int,
+    size: int,
+    find: Callable[[UUID], int | None],
+    body: Callable[[int], bytes],
+    adapter: str,
+) -> Admission:
+    """Decide about a batch by the duties of `AuditSink`. Pure but for the two look-ups.
+
+    Entries that are there already do not count against ``expected_size``: neither do they have to be stored, nor does
+    the growth that they were part of make the caller's size a wrong one. So a retried batch is a success.
+
+    Arguments:
+        size: how many entries are stored.
+        find: the index of a stored entry by its id.
+        body: the body of a stored entry by its index.
+        adapter: for the error.
+
+    Raises:
+        AegisError: ``conflict``; then nothing may be stored.
+    """
+    indexes: list[int] = []
+    fresh: list[Entry] = []
+    own: dict[UUID, int] = {}
+    own_growth = 0
+    for entry in entries:
+        index = own.get(entry.id)
+        if index is not None:
+            known = fresh[index - size].body if index >= size else body(index)
+        else:
+            index = find(entry.id)
+            if index is None:
+                index = own[entry.id] = size + len(fresh)
+                indexes.append(index)
+                fresh.append(entry)
+                continue
+            own[entry.id] = index
+            own_growth += index >= expected_size
+            known = body(index)
+        if known != entry.body:
+            raise AegisError(
+                ErrorCode.CONFLICT,
+                f"another entry is stored under the id {entry.id}; nothing was stored",
+                operation="audit.append",
+                adapter=adapter,
+            )
+        indexes.append(index)
+    if fresh and size - own_growth != expected_size:
+        raise AegisError(
+            ErrorCode.CONFLICT,
+            f"there are {size} entries, not {expected_size}: read what came in between and try again",
+            operation="audit.append",
+            adapter=adapter,
+        )
+    return Admission(indexes, fresh)
