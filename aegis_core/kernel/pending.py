@@ -85,7 +85,6 @@ class Pending(Generic[T]):
 
     async def _on_asyncio(self) -> None:
         loop = asyncio.get_running_loop()
-        thread = threading.get_ident()
         future: asyncio.Future[None] = loop.create_future()
 
         def wake() -> None:
@@ -93,7 +92,7 @@ class Pending(Generic[T]):
                 future.set_result(None)
 
         def callback() -> None:
-            if threading.get_ident() == thread:
+            if asyncio._get_running_loop() is loop:  # noqa: SLF001 - the documented way raises off a loop
                 wake()
                 return
             try:
@@ -104,16 +103,14 @@ class Pending(Generic[T]):
         self.on_done(callback)
         try:
             await future
-        except asyncio.CancelledError:
+        finally:
             self._forget(callback)
-            raise
 
     async def _on_trio(self) -> None:
         import trio
 
         task = trio.lowlevel.current_task()
         token = trio.lowlevel.current_trio_token()
-        thread = threading.get_ident()
         waiting = True
 
         def wake() -> None:
@@ -123,9 +120,8 @@ class Pending(Generic[T]):
                 trio.lowlevel.reschedule(task)
 
         def callback() -> None:
-            if threading.get_ident() == thread:
-                wake()
-                return
+            # Through the loop's own queue, also on its own thread: only a parked task may be rescheduled, and the
+            # result may come between the check in __await__ and the parking below.
             try:
                 token.run_sync_soon(wake)
             except trio.RunFinishedError:
@@ -137,9 +133,7 @@ class Pending(Generic[T]):
             self._forget(callback)
             return trio.lowlevel.Abort.SUCCEEDED
 
-        # Between the check in __await__ and here another thread may have resolved it; rescheduling needs a parked
-        # task, so the callback goes through the loop's own queue the first time.
-        self.on_done(lambda: token.run_sync_soon(wake)) if self.done else self.on_done(callback)
+        self.on_done(callback)
         await trio.lowlevel.wait_task_rescheduled(abort)
 
     def wait(self, *, deadline: float | None = None) -> T:
@@ -159,6 +153,7 @@ class Pending(Generic[T]):
             self.on_done(event.set)
             if not event.wait(deadline):
                 self._forget(event.set)
+            if not self.done:
                 raise AegisError(ErrorCode.DEADLINE_EXCEEDED, "the result was not there in time; the work goes on")
         return self._result()
 

@@ -1,7 +1,7 @@
 """One URL names an adapter and how to reach it. Its text never shows a user, a password or a secret option."""
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import attrs
 
@@ -33,15 +33,30 @@ class ServiceUrl:
         Raises:
             ValueError: the text is no URL; the message does not repeat it.
         """
-        parts = urlsplit(text)
+        if any(character <= " " or character == "\x7f" for character in text):
+            # urlsplit drops some of these without a word, and then reads another URL than the one that was written.
+            msg = "a space or control character stands in it: write it percent-encoded"
+            raise ValueError(msg)
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            msg = "the host is not written as a host"
+            raise ValueError(msg) from None
         if not parts.scheme:
             msg = "no scheme: write scheme:path or scheme://host/path"
+            raise ValueError(msg)
+        if parts.fragment or text.endswith("#"):
+            msg = "a # stands in it: write it %23"
             raise ValueError(msg)
         try:
             port = parts.port
         except ValueError:
             msg = "the port is not a number from 0 to 65535"
             raise ValueError(msg) from None
+        path = unquote(parts.path)
+        if any(character < " " or character == "\x7f" for character in path):
+            msg = "the path holds a control character"
+            raise ValueError(msg)
         pairs = parse_qsl(parts.query, keep_blank_values=True)
         options = dict(pairs)
         if len(options) != len(pairs):
@@ -51,7 +66,7 @@ class ServiceUrl:
             scheme=parts.scheme.lower(),
             host=parts.hostname or "",
             port=port,
-            path=unquote(parts.path),
+            path=path,
             options=options,
             user=unquote(parts.username) if parts.username is not None else None,
             password=unquote(parts.password) if parts.password is not None else None,
@@ -62,9 +77,9 @@ class ServiceUrl:
         port = f":{self.port}" if self.port is not None else ""
         authority = f"//{host}{port}" if host or self.path.startswith("/") else ""
         shown = "&".join(
-            f"{name}=…" if is_secret_option(name) else f"{name}={value}" for name, value in self.options.items()
+            f"{quote(name)}={'…' if is_secret_option(name) else quote(value)}" for name, value in self.options.items()
         )
-        return f"{self.scheme}:{authority}{self.path}" + (f"?{shown}" if shown else "")
+        return f"{self.scheme}:{authority}{quote(self.path)}" + (f"?{shown}" if shown else "")
 
     def __repr__(self) -> str:
         return f"ServiceUrl({str(self)!r})"

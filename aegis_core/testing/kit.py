@@ -1,7 +1,7 @@
 """Conformance kits: named async cases that every adapter of a port must pass.
 
-A kit needs no test framework: `run_kit` runs it on either backend and gives a report. Under pytest, `pytest_cases` makes
-one test a case. `kill_rate` runs a kit against adapters with planted bugs, and says which ones it let through.
+A kit needs no test framework: `run_kit` runs it on either backend and gives a report. Under pytest, `pytest_cases`
+makes one test a case. `kill_rate` runs a kit against adapters with planted bugs, and says which ones it let through.
 
 Example:
     A kit, a harness and a run::
@@ -67,7 +67,7 @@ def expect(condition: object, promise: str, /) -> None:
 
 @contextlib.contextmanager
 def expect_error(*codes: ErrorCode) -> Generator[list[AegisError]]:
-    """Fail the running case unless the block raises `AegisError` with one of ``codes``; yields a list that then holds it."""
+    """Fail the running case unless the block raises `AegisError` with one of ``codes``; the list holds it."""
     caught: list[AegisError] = []
     wanted = " or ".join(code.value for code in codes)
     try:
