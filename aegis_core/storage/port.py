@@ -32,13 +32,15 @@ class Reader(Protocol):
         ...
 
     async def read(self, take: Callable[[memoryview], T], /) -> T | None:
-        """Hand the next piece (at most 1 MiB and a chunk's overhead) to ``take``, in the adapter's own thread hop.
+        """Hand the next piece (at most `LARGEST_PIECE`) to ``take``, in the adapter's own thread hop.
 
-        The view is valid only inside ``take``. What ``take`` raises comes out unchanged. None: the end.
+        The view is valid only inside ``take``, which is called once a piece and never at the end. What it raises
+        comes out unchanged. None: the end.
 
         Raises:
-            AegisError: ``not_found`` at the first read if there is no such object; ``conflict`` if the object was
-                replaced while it was read.
+            AegisError: ``not_found`` at the first read if there is no such object; ``invalid_argument`` there if the
+                range starts beyond the end; ``conflict`` if the object changed while it was read and the adapter
+                cannot go on with the one it began: pieces of two objects are never mixed.
         """
         ...
 
@@ -79,7 +81,10 @@ class StorageAdapter(Adapter, Protocol):
       ``precondition_failed``. An adapter without ``create`` or ``match`` raises `UnsupportedCapability` for them.
     - A listing is sorted by code point of `Key`, none twice, none skipped that stayed.
     - `delete` of nothing is no error unless ``only`` is given: then ``precondition_failed``.
-    - An etag changes whenever the object is replaced.
+    - An etag changes whenever the object is replaced, and never comes back for that key.
+    - What is no canonical key (see `checked_key`) is ``invalid_argument``, before anything is touched.
+    - An object of more than ``largest`` bytes is ``resource_exhausted``, and nothing is published.
+    - A key may be an object and the beginning of others' keys: ``a`` and ``a/b``.
     """
 
     @property
