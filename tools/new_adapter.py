@@ -1,6 +1,6 @@
 """Start a new adapter from the template: ``python tools/new_adapter.py NAME [FOLDER]``.
 
-Copies ``adapters/_template`` to ``adapters/NAME`` (or to FOLDER) and writes the new name wherever the template's stands.
+Copies ``adapters/_template`` to ``adapters/NAME`` (or to FOLDER) and writes the new name in place of its own.
 """
 
 import argparse
@@ -34,9 +34,10 @@ def instantiate(name: str, target: Path, /) -> list[Path]:
     target.mkdir(parents=True)
     written: list[Path] = []
     for source in sorted(TEMPLATE.rglob("*")):
-        if source.is_dir() or "__pycache__" in source.parts:
-            continue
-        parts = [part.replace("template", name.replace("-", "_")) for part in source.relative_to(TEMPLATE).parts]
+        inner = source.relative_to(TEMPLATE).parts
+        if source.is_dir() or any(part.startswith((".", "__pycache__")) for part in inner):
+            continue  # what tools leave behind
+        parts = [part.replace("template", name.replace("-", "_")) for part in inner]
         file = target.joinpath(*parts)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(renamed(source.read_text(), name))
