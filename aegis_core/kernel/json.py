@@ -2,8 +2,8 @@
 
 Where the two libraries differ, one rule holds, and a property test compares them:
 
-- Floats are finite and written with the shortest digits that read back as the same: ``0.1``, ``1e-7``, ``1e+16``. NaN and the
-  infinities are refused.
+- Floats are finite and written with the shortest digits that read back as the same: ``0.1``, ``1e-7``, ``1e+16``.
+  NaN and the infinities are refused.
 - Integers lie in −2⁶³ … 2⁶⁴ − 1. Reading, a larger one becomes a float.
 - Keys are exactly `str`; no text holds a lone surrogate. At most 254 containers in one another.
 - `str`, `int`, `float`, `list`, `tuple`, `dict`, `bool`, None, `UUID`, `Enum` members (by value), aware `datetime`

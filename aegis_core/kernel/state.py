@@ -1,11 +1,13 @@
 """The port for a few small documents by name: keyring, tiles, checkpoint, deliveries, subject keys."""
 
+import re
 from collections.abc import Sequence
 from typing import Final, Protocol
 
 import attrs
 
 from aegis_core.kernel.adapter import Adapter, Capabilities
+from aegis_core.kernel.errors import AegisError, ErrorCode
 
 PORT: Final = "state/1"
 
@@ -32,7 +34,8 @@ class StateDocument:
 
 class StateStore(Adapter, Protocol):
     """Keeps small documents. Names are 1 to 512 bytes of ``A-Z a-z 0-9 . _ - / @ = +``, segments
-    split by ``/``, none empty, none starting with a dot; the first segment is never ``journal`` (the audit sink's).
+    split by ``/``, none empty, none longer than 200, none starting with a dot; the first segment is never ``journal``
+    (the audit sink's). A name that is another's folder (``a`` beside ``a/b``) may be refused with ``invalid_argument``.
 
     Duties, each a case of the kit:
 
@@ -70,3 +73,56 @@ class StateStore(Adapter, Protocol):
     async def names(self, prefix: str, /, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         """Up to ``limit`` names that start with ``prefix`` and sort after ``after``."""
         ...
+
+
+_NAME: Final = re.compile(r"(?=.{1,512}\Z)(?!journal(?:/|\Z))[A-Za-z0-9_\-@=+][A-Za-z0-9._\-@=+]{0,199}"
+                          r"(?:/[A-Za-z0-9_\-@=+][A-Za-z0-9._\-@=+]{0,199})*")  # fmt: skip
+_PREFIX: Final = re.compile(r"[A-Za-z0-9._\-@=+/]{0,512}")
+
+
+def check_name(name: str, /) -> None:
+    """Refuse a name outside the rule of `StateStore`. Every adapter calls it.
+
+    Raises:
+        AegisError: ``invalid_argument``; the message does not repeat the name.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise AegisError(
+            ErrorCode.INVALID_ARGUMENT,
+            "a document's name is 1 to 512 bytes of A-Z a-z 0-9 . _ - / @ = +, in segments of 1 to 200 that start with "
+            "no dot, the first of which is not 'journal'",
+        )
+
+
+def check_body(body: bytes, /) -> None:
+    """Refuse a body larger than `LARGEST_BODY`. Every adapter calls it.
+
+    Raises:
+        AegisError: ``invalid_argument``.
+    """
+    if len(body) > LARGEST_BODY:
+        raise AegisError(ErrorCode.INVALID_ARGUMENT, f"a document holds at most {LARGEST_BODY} bytes")
+
+
+def check_listing(prefix: str, after: str, limit: int, /) -> None:
+    """Refuse arguments of `StateStore.names` that no name can fit. Every adapter calls it.
+
+    Raises:
+        AegisError: ``invalid_argument``.
+    """
+    if _PREFIX.fullmatch(prefix) is None or limit < 1:
+        raise AegisError(
+            ErrorCode.INVALID_ARGUMENT, "a prefix is made of the characters of a name, and the limit is at least 1"
+        )
+    if not after.isascii():
+        raise AegisError(ErrorCode.INVALID_ARGUMENT, "`after` is made of the characters of a name")
+
+
+def moved_on(name: str, /, *, operation: str, adapter: str) -> AegisError:
+    """The error of a condition that does not hold: the same words from every adapter."""
+    return AegisError(
+        ErrorCode.CONFLICT,
+        f"the document {name!r} is not at the expected revision: read it again and decide anew",
+        operation=operation,
+        adapter=adapter,
+    )
