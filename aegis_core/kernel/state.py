@@ -80,13 +80,18 @@ _NAME: Final = re.compile(r"(?=.{1,512}\Z)(?!journal(?:/|\Z))[A-Za-z0-9_\-@=+][A
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._\-@=+/]{0,512}")
 
 
+def is_name(name: str, /) -> bool:
+    """Whether a text is a document's name by the rule of `StateStore`."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str, /) -> None:
     """Refuse a name outside the rule of `StateStore`. Every adapter calls it.
 
     Raises:
         AegisError: ``invalid_argument``; the message does not repeat the name.
     """
-    if _NAME.fullmatch(name) is None:
+    if not is_name(name):
         raise AegisError(
             ErrorCode.INVALID_ARGUMENT,
             "a document's name is 1 to 512 bytes of A-Z a-z 0-9 . _ - / @ = +, in segments of 1 to 200 that start with "
