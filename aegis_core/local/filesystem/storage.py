@@ -1,31 +1,30 @@
-"""Objects as files below one folder: written beside, made durable, then published by one rename or link.
+"""Objects as files below one folder: written beside, made durable, then published by one rename or link."""
 
-Each file begins with 32 bytes of the adapter's own: 16 that say what it is, and 16 random ones made for each write.
-They are the etag, so an etag never comes back, whatever the file system does with inodes and times.
-"""
-
-import errno
-import hashlib
 import os
-import stat as modes
-import sys
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, Literal, ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
-import attrs
 
 from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
-from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode
-from aegis_core.kernel.health import UP, Health
+from aegis_core.kernel.files import durability_warning, sync_file
+from aegis_core.kernel.health import Health
+from aegis_core.kernel.registry import check_options, local_path
 from aegis_core.kernel.url import ServiceUrl
-from aegis_core.local.filesystem.key_paths import OWN, Entry, Place, place_of
+from aegis_core.local.filesystem.key_paths import place_of
+from aegis_core.local.filesystem.object_folder import (
+    HEADER_SIZE,
+    MAGIC,
+    NAME,
+    ObjectFolder,
+    classify,
+    date_of,
+    describe,
+)
 from aegis_core.storage.model import (
     LARGEST_PIECE,
     ByteRange,
@@ -39,31 +38,9 @@ from aegis_core.storage.model import (
 )
 from aegis_core.storage.port import StorageCapabilities
 
-if sys.platform != "win32":
-    import fcntl
-
 T = TypeVar("T")
 P = ParamSpec("P")
 Make = Callable[[], Iterable[bytes | memoryview]]
-
-_MAGIC: Final = b"aegis-object/1\n\0"
-_HEADER: Final = len(_MAGIC) + 16
-_TEMPORARY: Final = f"{OWN}writing"
-_LOCKS: Final = f"{OWN}locks"
-
-_CODES: Final = {
-    errno.ENOSPC: ErrorCode.RESOURCE_EXHAUSTED,
-    errno.EDQUOT: ErrorCode.RESOURCE_EXHAUSTED,
-    errno.EFBIG: ErrorCode.RESOURCE_EXHAUSTED,
-    errno.EMFILE: ErrorCode.RESOURCE_EXHAUSTED,
-    errno.ENFILE: ErrorCode.RESOURCE_EXHAUSTED,
-    errno.EACCES: ErrorCode.PERMISSION_DENIED,
-    errno.EPERM: ErrorCode.PERMISSION_DENIED,
-    errno.EROFS: ErrorCode.PERMISSION_DENIED,
-    errno.EIO: ErrorCode.UNAVAILABLE,
-    errno.ENOENT: ErrorCode.UNAVAILABLE,  # the store's own folders are gone: an unmounted disk, or not opened
-    errno.ESTALE: ErrorCode.UNAVAILABLE,
-}
 
 
 class FileStorage:
@@ -71,235 +48,66 @@ class FileStorage:
 
     Arguments:
         root: the folder; made at open, readable for its owner only.
-        entropy: makes etags and names of temporary files.
+        deps: entropy, for etags and names of temporary files, and the environment.
     """
 
-    name = "file"
+    name = NAME
     backends = EVERY_BACKEND
     capabilities = StorageCapabilities(create=True, match=True)
 
-    def __init__(self, root: Path, /, *, entropy: Entropy = SYSTEM_ENTROPY) -> None:
-        self.root = root.absolute()
-        self._entropy = entropy
+    def __init__(self, root: Path | str, /, deps: AdapterDeps | None = None) -> None:
+        self.root = Path(root).absolute()  # a later change of the working directory moves no store
+        self._folder = ObjectFolder(self.root, AdapterDeps() if deps is None else deps)
 
     async def open(self) -> None:
-        """Make the folder if need be, and clear away what killed writers left."""
-        await anyio.to_thread.run_sync(self._open)
+        await anyio.to_thread.run_sync(self._folder.open)
 
     async def aclose(self) -> None:
         return None
 
     async def health(self) -> Health:
-        def look() -> Health:
-            try:
-                space = os.statvfs(self.root)
-            except OSError as error:
-                return Health("down", error.strerror or "the folder cannot be read")
-            free = space.f_bavail * space.f_frsize
-            facts = {"free_bytes": free}
-            return Health("up", facts=facts) if free else Health("degraded", "the disk is full", facts)
+        return await anyio.to_thread.run_sync(self._health)
 
-        return await anyio.to_thread.run_sync(look)
+    def _health(self) -> Health:
+        try:
+            space = os.statvfs(self.root)
+            warning = durability_warning(self.root)
+        except OSError as error:
+            return Health("down", error.strerror or "the folder cannot be read")
+        free = space.f_bavail * space.f_frsize
+        warning = warning if free else "the disk is full"
+        return Health("degraded" if warning else "up", warning, {"free_bytes": free})
 
     def classify(self, exc: BaseException, /) -> ErrorCode | None:
-        if not isinstance(exc, OSError):
-            return None
-        return _CODES.get(exc.errno or 0, ErrorCode.INTERNAL)
+        return classify(exc)
 
     def native(self, type_: type[T], /) -> T | None:
         return self.root if isinstance(self.root, type_) else None
 
     async def stat(self, key: Key, /) -> ObjectInfo:
         place = place_of(checked_key(key))
-        return await anyio.to_thread.run_sync(self._stat, key, place)
+        return await anyio.to_thread.run_sync(self._folder.stat, key, place)
 
     def read(self, key: Key, /, *, range: ByteRange | None = None) -> "FileReader":
-        return FileReader(self, checked_key(key), range)
+        return FileReader(self._folder, checked_key(key), range)
 
     def write(self, key: Key, /, *, replace: Replace) -> "FileWriter":
-        return FileWriter(self, checked_key(key), replace)
+        return FileWriter(self._folder, checked_key(key), replace)
 
     async def list(self, prefix: str, /, *, after: Key | None = None, limit: int = 1000) -> Page:
         checked_listing(prefix, limit)
-        return await anyio.to_thread.run_sync(self._list, prefix, after or "", limit)
+        return await anyio.to_thread.run_sync(self._folder.list, prefix, after or "", limit)
 
     async def delete(self, key: Key, /, *, only: Match | None = None) -> None:
         place = place_of(checked_key(key))
-        await anyio.to_thread.run_sync(self._delete, key, place, only)
-
-    # What runs in the thread hop.
-
-    def _open(self) -> None:
-        if sys.platform == "win32":
-            raise AegisError(
-                ErrorCode.UNSUPPORTED,
-                "files cannot be made durable and locked here as this store promises: use another adapter on Windows",
-                adapter=self.name,
-            )
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for own in (_TEMPORARY, _LOCKS):
-            (self.root / own).mkdir(mode=0o700, exist_ok=True)
-        if (self.root / _LOCKS.upper()).exists():
-            raise AegisError(
-                ErrorCode.UNSUPPORTED,
-                "this file system takes upper and lower case for the same, but keys do not: choose another folder",
-                adapter=self.name,
-            )
-        self._sweep()
-        _sync_folder(self.root)
-        _sync_folder(self.root.parent)
-
-    def _sweep(self) -> None:
-        # A living writer holds a lock on its file; a file that can be locked is a dead one's.
-        for name in os.listdir(self.root / _TEMPORARY):  # noqa: PTH208 - names are all that is needed
-            path = self.root / _TEMPORARY / name
-            try:
-                with _closing(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)) as file:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    path.unlink(missing_ok=True)
-            except (BlockingIOError, FileNotFoundError):
-                continue
-
-    def _new_temporary(self) -> tuple[int, Path]:
-        while True:
-            path = self.root / _TEMPORARY / self._entropy.octets(16).hex()
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if os.fstat(file).st_nlink:
-                return file, path
-            os.close(file)  # swept between its making and its locking: make another
-
-    def _open_object(self, place: Place) -> int:
-        try:
-            return os.open(self.root.joinpath(*place.folders, place.file), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except (FileNotFoundError, NotADirectoryError):
-            # The path would only repeat the key.
-            raise AegisError(ErrorCode.NOT_FOUND, "there is no object with this key", adapter=self.name) from None
-
-    def _stat(self, key: Key, place: Place) -> ObjectInfo:
-        with _closing(self._open_object(place)) as file:
-            return _describe(file, key)
-
-    @contextmanager
-    def _locked(self, key: Key) -> Generator[None]:
-        stripe = hashlib.sha256(key.encode("ascii")).hexdigest()[:2]
-        with _closing(
-            os.open(self.root / _LOCKS / stripe, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        ) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
-    def _must_match(self, key: Key, place: Place, match: Match) -> None:
-        try:
-            found = self._stat(key, place).etag
-        except AegisError as error:
-            if error.code is not ErrorCode.NOT_FOUND:
-                raise
-            found = None
-        if found != match.etag:
-            raise AegisError(
-                ErrorCode.PRECONDITION_FAILED, "the object is not the one that was asked for", adapter=self.name
-            ) from None
-
-    def _publish(self, key: Key, temporary: Path, replace: Replace) -> None:
-        place = place_of(key)
-        target = self.root.joinpath(*place.folders, place.file)
-        while True:
-            self._make_folders(place)
-            try:
-                if replace is False:
-                    os.link(temporary, target)
-                else:
-                    with self._locked(key):
-                        if isinstance(replace, Match):
-                            self._must_match(key, place, replace)
-                        os.rename(temporary, target)  # noqa: PTH104 - beside os.link
-            except FileExistsError:
-                raise AegisError(
-                    ErrorCode.ALREADY_EXISTS, "an object with this key exists already", adapter=self.name
-                ) from None
-            except FileNotFoundError:
-                # A deletion has just removed the folder, because it was empty. Or somebody took our file away.
-                if not temporary.exists():
-                    raise
-                continue
-            break
-        self._sync_folders(place)
-        if replace is False:
-            temporary.unlink()
-
-    def _make_folders(self, place: Place) -> None:
-        path = self.root
-        for name in place.folders:
-            path /= name
-            try:
-                path.mkdir(mode=0o700)
-            except FileExistsError:
-                continue
-            except FileNotFoundError:
-                return  # removed meanwhile: the caller finds out and begins again
-
-    def _sync_folders(self, place: Place) -> None:
-        # All of them, not only those made here: another process may have made one and not be there yet.
-        for depth in range(len(place.folders), -1, -1):
-            _sync_folder(self.root.joinpath(*place.folders[:depth]))
-
-    def _delete(self, key: Key, place: Place, only: Match | None) -> None:
-        with self._locked(key):
-            if only is not None:
-                self._must_match(key, place, only)
-            try:
-                self.root.joinpath(*place.folders, place.file).unlink()
-            except (FileNotFoundError, NotADirectoryError):
-                return
-        for depth in range(len(place.folders), 0, -1):
-            folder = self.root.joinpath(*place.folders[:depth])
-            _sync_folder(folder)
-            try:
-                folder.rmdir()
-            except OSError:  # not empty, or already gone
-                return
-        _sync_folder(self.root)
-
-    def _list(self, prefix: str, after: str, limit: int) -> Page:
-        found: list[ObjectInfo] = []
-        for entry, path in self._walk(self.root, "", prefix, after):
-            key = Key(entry.text)
-            try:
-                file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            except FileNotFoundError:
-                continue
-            if len(found) == limit:
-                os.close(file)
-                return Page(tuple(found), found[-1].key)
-            with _closing(file):
-                found.append(_list_entry(file, key))
-        return Page(tuple(found))
-
-    def _walk(self, folder: Path, text: str, prefix: str, after: str) -> Iterator[tuple[Entry, Path]]:
-        entries: list[Entry] = []
-        try:
-            with os.scandir(folder) as names:
-                for name in names:
-                    entry = Entry.of(name.name, text)
-                    if entry is None or not entry.may_hold(prefix, after):
-                        continue
-                    if name.is_dir(follow_symlinks=False) == (entry.kind == "folder"):
-                        entries.append(entry)
-        except FileNotFoundError:
-            return
-        for entry in sorted(entries):
-            if entry.kind == "object":
-                yield entry, folder / entry.name
-            else:
-                yield from self._walk(folder / entry.name, entry.text, prefix, after)
+        await anyio.to_thread.run_sync(self._folder.delete, key, place, only)
 
 
 class FileReader:
     """Reads the object that lay there at the first `read`, also when another takes its place meanwhile."""
 
-    def __init__(self, store: FileStorage, key: Key, range: ByteRange | None) -> None:
-        self._store = store
+    def __init__(self, folder: ObjectFolder, key: Key, range: ByteRange | None) -> None:
+        self._folder = folder
         self._key = key
         self._place = place_of(key)
         self._range = range
@@ -350,9 +158,9 @@ class FileReader:
                 return take(view)
 
     def _start(self) -> None:
-        self._file = self._store._open_object(self._place)
+        self._file = self._folder.open_object(self._place)
         self._mark = self._look()
-        info = _describe(self._file, self._key)
+        info = describe(self._file, self._key)
         self._at, self._stop = (self._range or ByteRange(0)).within(info.stored_size)
         self._buffer = bytearray(min(self._stop - self._at, LARGEST_PIECE))
         self._info = info
@@ -367,7 +175,7 @@ class FileReader:
         filled = 0
         with memoryview(self._buffer) as buffer:
             while filled < size:
-                got = os.preadv(self._file, [buffer[filled:size]], _HEADER + self._at + filled)
+                got = os.preadv(self._file, [buffer[filled:size]], HEADER_SIZE + self._at + filled)
                 if not got:
                     break
                 filled += got
@@ -375,7 +183,7 @@ class FileReader:
             raise AegisError(
                 ErrorCode.CONFLICT,
                 "the file was changed while it was read: nothing but this store may write here",
-                adapter=self._store.name,
+                adapter=NAME,
             )
 
     def _close_file(self) -> None:
@@ -395,8 +203,8 @@ class FileWriter:
     It holds one ``make`` back, so that an object that is written in one piece costs one thread hop.
     """
 
-    def __init__(self, store: FileStorage, key: Key, replace: Replace) -> None:
-        self._store = store
+    def __init__(self, folder: ObjectFolder, key: Key, replace: Replace) -> None:
+        self._folder = folder
         self._key = key
         self._replace = replace
         self._held: Make | None = None
@@ -448,10 +256,10 @@ class FileWriter:
     def _write(self, pieces: Iterable[bytes | memoryview]) -> None:
         file = self._file
         if file is None:
-            file, self._path = self._store._new_temporary()
+            file, self._path = self._folder.new_temporary()
             self._file = file
-            self._etag = self._store._entropy.octets(16)
-            _write_all(file, _MAGIC + self._etag)
+            self._etag = self._folder.entropy.octets(16)
+            _write_all(file, MAGIC + self._etag)
         for piece in pieces:
             self._size += _write_all(file, piece)
 
@@ -462,9 +270,9 @@ class FileWriter:
             self._write(held() if held is not None else ())
             assert self._file is not None
             assert self._path is not None
-            _sync(self._file)
-            modified = _date(os.fstat(self._file))
-            self._store._publish(self._key, self._path, self._replace)
+            sync_file(self._file)
+            modified = date_of(os.fstat(self._file))
+            self._folder.publish(self._key, self._path, self._replace)
             self._state = "closed"
             self._path = None
             os.close(self._file)
@@ -484,37 +292,6 @@ class FileWriter:
                     self._file = None
 
 
-@contextmanager
-def _closing(file: int) -> Generator[int]:
-    try:
-        yield file
-    finally:
-        os.close(file)
-
-
-def _describe(file: int, key: Key) -> ObjectInfo:
-    now = os.fstat(file)
-    header = os.pread(file, _HEADER, 0) if modes.S_ISREG(now.st_mode) else b""
-    if len(header) != _HEADER or not header.startswith(_MAGIC):
-        raise AegisError(
-            ErrorCode.INTEGRITY, "a file in the store's folder was not written by it, or was damaged", adapter="file"
-        )
-    return ObjectInfo(key, now.st_size - _HEADER, header[len(_MAGIC) :].hex(), _date(now))
-
-
-def _list_entry(file: int, key: Key) -> ObjectInfo:
-    # One damaged file must not hide all others. Reading it says what is wrong; no condition matches its etag.
-    try:
-        return _describe(file, key)
-    except AegisError:
-        now = os.fstat(file)
-        return ObjectInfo(key, max(0, now.st_size - _HEADER), "", _date(now))
-
-
-def _date(now: os.stat_result) -> datetime:
-    return datetime.fromtimestamp(now.st_mtime_ns / 1e9, UTC)
-
-
 def _write_all(file: int, piece: bytes | memoryview) -> int:
     size = len(piece) if isinstance(piece, bytes) else piece.nbytes
     done = os.write(file, piece)
@@ -525,22 +302,7 @@ def _write_all(file: int, piece: bytes | memoryview) -> int:
     return size
 
 
-def _sync(file: int) -> None:
-    if sys.platform == "darwin":
-        fcntl.fcntl(file, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    try:
-        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return  # an emptied folder, removed meanwhile
-    with _closing(opened) as file:
-        _sync(file)
-
-
 def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> FileStorage:
-    """Make the adapter of ``file:ROOT``."""
-    return FileStorage(Path(url.path), entropy=deps.entropy)
+    """Make one from ``file:FOLDER`` (relative to the working directory) or ``file:///FOLDER``."""
+    check_options(url)
+    return FileStorage(local_path(url), deps)

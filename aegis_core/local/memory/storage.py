@@ -12,6 +12,7 @@ from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.health import UP, Health
+from aegis_core.kernel.registry import check_options
 from aegis_core.kernel.url import ServiceUrl
 from aegis_core.storage.model import (
     LARGEST_PIECE,
@@ -56,10 +57,10 @@ class MemoryStorage:
         self._published = 0
 
     async def open(self) -> None:
-        await self._step()
+        await self.step()
 
     async def aclose(self) -> None:
-        await self._step()
+        await self.step()
 
     async def health(self) -> Health:
         return UP
@@ -72,8 +73,8 @@ class MemoryStorage:
 
     async def stat(self, key: Key, /) -> ObjectInfo:
         checked_key(key)
-        await self._step()
-        return self._get(key).info
+        await self.step()
+        return self.find(key).info
 
     def read(self, key: Key, /, *, range: ByteRange | None = None) -> "MemoryReader":
         return MemoryReader(self, checked_key(key), range)
@@ -83,7 +84,7 @@ class MemoryStorage:
 
     async def list(self, prefix: str, /, *, after: Key | None = None, limit: int = 1000) -> Page:
         checked_listing(prefix, limit)
-        await self._step()
+        await self.step()
         with self._lock:
             keys = sorted(key for key in self._objects if key.startswith(prefix) and (after is None or key > after))
             page = [self._objects[key].info for key in keys[:limit]]
@@ -91,23 +92,28 @@ class MemoryStorage:
 
     async def delete(self, key: Key, /, *, only: Match | None = None) -> None:
         checked_key(key)
-        await self._step()
+        await self.step()
         with self._lock:
             if only is not None:
                 self._must_match(key, only)
             self._objects.pop(key, None)
 
-    async def _step(self) -> None:
+    # For readers and writers; planted bugs reach in here, too.
+
+    async def step(self) -> None:
+        """Stand for a round trip."""
         self.steps += 1
         await anyio.lowlevel.checkpoint()
 
-    def _get(self, key: Key) -> _Object:
+    def find(self, key: Key) -> _Object:
+        """Give an object, or raise ``not_found``."""
         found = self._objects.get(key)
         if found is None:
             raise AegisError(ErrorCode.NOT_FOUND, "there is no object with this key", adapter=self.name)
         return found
 
-    def _publish(self, key: Key, body: bytes, replace: Replace) -> ObjectInfo:
+    def publish(self, key: Key, body: bytes, replace: Replace) -> ObjectInfo:
+        """Make an object visible, as ``replace`` says."""
         with self._lock:
             if isinstance(replace, Match):
                 self._must_match(key, replace)
@@ -147,9 +153,9 @@ class MemoryReader:
     async def read(self, take: Callable[[memoryview], T], /) -> T | None:
         if self._closed:
             raise AegisError(ErrorCode.INVALID_ARGUMENT, "this reader is closed")
-        await self._store._step()
+        await self._store.step()
         if self._found is None:
-            found = self._store._get(self._key)
+            found = self._store.find(self._key)
             self._at, self._stop = (self._range or ByteRange(0)).within(len(found.body))
             self._found = found
         if self._at >= self._stop:
@@ -174,7 +180,7 @@ class MemoryWriter:
 
     async def write(self, make: Callable[[], Iterable[bytes | memoryview]], /) -> None:
         self._use()
-        await self._store._step()
+        await self._store.step()
         largest = self._store.capabilities.largest
         for piece in make():
             self._body += piece
@@ -184,8 +190,8 @@ class MemoryWriter:
 
     async def commit(self) -> ObjectInfo:
         self._use()
-        await self._store._step()
-        return self._store._publish(self._key, bytes(self._body), self._replace)
+        await self._store.step()
+        return self._store.publish(self._key, bytes(self._body), self._replace)
 
     async def aclose(self) -> None:
         self._usable = False
@@ -199,5 +205,6 @@ class MemoryWriter:
 
 
 def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> MemoryStorage:
-    """Make the adapter of ``memory:``."""
+    """Make one from ``memory:``."""
+    check_options(url)
     return MemoryStorage(clock=deps.clock)
