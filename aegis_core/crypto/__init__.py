@@ -1,0 +1,45 @@
+"""Keys and sealing: sealed streams, envelopes, the keyring with subject keys, sealed fields and searchable tokens."""
+
+from aegis_core._lazy import lazy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from aegis_core.crypto.envelope import Envelope as Envelope
+    from aegis_core.crypto.keyring import Keyring as Keyring
+    from aegis_core.crypto.model import KeyPurpose as KeyPurpose
+    from aegis_core.crypto.model import RingKey as RingKey
+    from aegis_core.crypto.port import KeyVault as KeyVault
+    from aegis_core.crypto.port import VaultCapabilities as VaultCapabilities
+    from aegis_core.crypto.port import WrappedKey as WrappedKey
+    from aegis_core.crypto.stream import Opener as Opener
+    from aegis_core.crypto.stream import Sealer as Sealer
+    from aegis_core.crypto.stream import Span as Span
+
+__all__ = [
+    "Envelope",
+    "KeyPurpose",
+    "KeyVault",
+    "Keyring",
+    "Opener",
+    "RingKey",
+    "Sealer",
+    "Span",
+    "VaultCapabilities",
+    "WrappedKey",
+]
+
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "Envelope": ".envelope",
+        "KeyPurpose": ".model",
+        "KeyVault": ".port",
+        "Keyring": ".keyring",
+        "Opener": ".stream",
+        "RingKey": ".model",
+        "Sealer": ".stream",
+        "Span": ".stream",
+        "VaultCapabilities": ".port",
+        "WrappedKey": ".port",
+    },
+)

@@ -2,10 +2,12 @@
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from aegis_core.kernel.recorder import AuditEvent
 
 
 class KeyPurpose(StrEnum):
@@ -42,3 +44,13 @@ class RingKey:
     def cipher(self) -> AESGCM:
         """AES-256-GCM under the secret, made once: making it costs more than sealing a short field."""
         return AESGCM(self.secret)
+
+
+@attrs.frozen(kw_only=True)
+class SubjectShredded(AuditEvent):
+    """A subject's key is about to be destroyed. ``reason`` is the caller's and holds nothing classified."""
+
+    action: ClassVar[str] = "keys.subject_shredded"
+
+    reason: str
+    keys: tuple[str, ...]
