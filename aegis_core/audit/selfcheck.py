@@ -1,0 +1,104 @@
+"""The trail's own verification: the primary's entries against the published tiles and the signed checkpoint."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from aegis_core.audit.model import Finding, FindingKind, SignedCheckpoint, Verdict
+from aegis_core.audit.note import VerifierKey
+from aegis_core.audit.opening import same_id
+from aegis_core.audit.port import AuditSink, Entry
+from aegis_core.audit.publisher import LOG
+from aegis_core.audit.tiles import WIDTH, Tile, decode_bundle, encode_bundle
+from aegis_core.audit.verification import verification
+from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.state import StateStore
+
+_MOST_FINDINGS: Final = 100
+
+
+async def check(
+    checkpoint: SignedCheckpoint, keys: Iterable[VerifierKey], sink: AuditSink, state: StateStore, /
+) -> Verdict:
+    """Recompute every leaf from the primary, and compare: tiles, published bundles, root, signatures. Never decrypts.
+
+    Arguments:
+        checkpoint: the one that is published.
+    """
+    reader = _Reader(sink, state)
+    steps = verification(checkpoint.note, keys, strict=True)
+    try:
+        tile = next(steps)
+        while True:
+            tile = steps.send(await reader.read(tile))
+    except StopIteration as end:
+        verdict: Verdict = end.value
+    if not reader.findings:
+        return verdict
+    findings = tuple(reader.findings[:_MOST_FINDINGS]) + verdict.findings
+    return attrs.evolve(verdict, intact=False, findings=findings)
+
+
+class _Reader:
+    """Answers the verifier: entries come from the primary, hashes from the published log."""
+
+    def __init__(self, sink: AuditSink, state: StateStore) -> None:
+        self._sink = sink
+        self._state = state
+        self.findings: list[Finding] = []
+
+    async def read(self, tile: Tile) -> bytes | None:
+        if tile.level is not None:
+            return await self._published(tile)
+        start = tile.position * WIDTH
+        entries = await self._entries(start, start + tile.width)
+        if entries is None:
+            return None
+        for index, entry in enumerate(entries, start):
+            if not same_id(entry.body, entry.id):
+                self._found(FindingKind.ENTRY, f"entry {index} is kept under another id than its own", index, tile)
+        bundle = encode_bundle(entry.body for entry in entries)
+        published = await self._published(tile)
+        if published != bundle:
+            self._compare(published, [entry.body for entry in entries], tile)
+        return bundle or None
+
+    async def _entries(self, start: int, stop: int) -> list[Entry] | None:
+        """Entries of the primary; where it says itself that one is damaged, it is found out which."""
+        try:
+            return list(await self._sink.read(start, stop))
+        except AegisError as error:
+            if error.code is not ErrorCode.INTEGRITY:
+                raise
+        for index in range(start, stop):
+            try:
+                await self._sink.read(index, index + 1)
+            except AegisError as error:
+                self._found(FindingKind.ENTRY, error.message, index, None)
+        return None
+
+    async def _published(self, tile: Tile) -> bytes | None:
+        document = await self._state.get(LOG + tile.path)
+        return None if document is None else document.body
+
+    def _compare(self, published: bytes | None, bodies: list[bytes], tile: Tile) -> None:
+        if published is None:
+            if tile.width == WIDTH:
+                self._found(FindingKind.MISSING, "a bundle is missing from the published log", None, tile)
+            return
+        try:
+            stored = decode_bundle(published)
+        except AegisError:
+            self._found(FindingKind.MALFORMED, "a published bundle ends inside an entry", None, tile)
+            return
+        for index, (one, other) in enumerate(zip(stored, bodies, strict=False), tile.position * WIDTH):
+            if one != other:
+                message = f"entry {index} is published with other contents than the primary's"
+                self._found(FindingKind.ENTRY, message, index, tile)
+        if len(stored) != len(bodies):
+            self._found(FindingKind.MALFORMED, "a published bundle has another number of entries", None, tile)
+
+    def _found(self, kind: FindingKind, message: str, index: int | None, tile: Tile | None) -> None:
+        if len(self.findings) < _MOST_FINDINGS:
+            self.findings.append(Finding(kind, message, index=index, path=None if tile is None else tile.path))

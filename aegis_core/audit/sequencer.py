@@ -1,0 +1,211 @@
+"""Puts events in order: seals what is queued, appends it as one batch, and gives receipts once it is durable."""
+
+import threading
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
+from typing import Final
+
+import anyio
+
+from aegis_core.audit.bell import Bell
+from aegis_core.audit.draft import Draft
+from aegis_core.audit.failure import as_error
+from aegis_core.audit.port import AuditSink, Entry
+from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.metrics import Metrics
+from aegis_core.kernel.recorder import Receipt
+
+#: Most events of one batch.
+LARGEST_BATCH: Final = 512
+
+#: How often a batch may find that other processes were faster.
+_MOST_CONFLICTS: Final = 1000
+
+#: Entries of batches that failed without saying whether they were stored; kept so that a retry is the same batch.
+_MOST_IN_DOUBT: Final = 4096
+
+
+class Sequencer:
+    """The one writer of a trail. `offer` works from any thread; `run` is a task of the service.
+
+    Arguments:
+        sink: the primary.
+        seal: makes a batch of drafts into entries, or into the error of each that cannot become one.
+        appended: told what was stored: indexes, entries, leaf hashes.
+        limit: most events that wait.
+    """
+
+    def __init__(
+        self,
+        sink: AuditSink,
+        seal: Callable[[Sequence[Draft]], Awaitable[list[Entry | AegisError]]],
+        appended: Callable[[Sequence[int], Sequence[Entry], Sequence[bytes]], None],
+        /,
+        *,
+        limit: int,
+        metrics: Metrics,
+    ) -> None:
+        self._sink = sink
+        self._seal = seal
+        self._appended = appended
+        self._limit = limit
+        self._queue: deque[Draft] = deque()
+        self._bell = Bell()
+        self._gate = threading.Lock()
+        self._is_idle = False
+        self._is_closing = False
+        self._in_doubt: dict[object, Entry] = {}
+        self._recorded = metrics.counter("aegis_audit_recorded_total")
+        self._refused = metrics.counter("aegis_audit_refused_total")
+        self._batches = metrics.histogram("aegis_audit_batch_entries")
+        self.size = 0
+        self.recorded = 0
+        self.refused = 0
+        self.batches = 0
+        self.drained = anyio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait for their batch."""
+        return len(self._queue)
+
+    def offer(self, draft: Draft, /) -> AegisError | None:
+        """Queue one event; the error where that cannot be."""
+        with self._gate:  # so that nothing is queued behind the last batch
+            if self._is_closing:
+                return AegisError(
+                    ErrorCode.INVALID_ARGUMENT, "the trail is closed: record while it is open", operation="audit.submit"
+                )
+            if len(self._queue) >= self._limit:
+                return AegisError(
+                    ErrorCode.RESOURCE_EXHAUSTED,
+                    f"{self._limit} events wait for the primary already: await receipts, or slow down",
+                    operation="audit.submit",
+                    retryable=True,
+                )
+            self._queue.append(draft)
+        if self._is_idle:
+            self._bell.ring()
+        return None
+
+    def close(self) -> None:
+        """Take nothing more; `run` ends once everything queued is settled."""
+        with self._gate:
+            self._is_closing = True
+        self._bell.ring()
+
+    async def run(self) -> None:
+        """Work until closed and drained. Shielded: what was queued is settled even while the application is cancelled."""
+        with anyio.CancelScope(shield=True):
+            try:
+                while await self._wait():
+                    queue = self._queue
+                    await self._commit([queue.popleft() for _ in range(min(len(queue), LARGEST_BATCH))])
+            finally:
+                self.close()
+                if self._queue:  # only after a mistake of ours: nobody waits for ever
+                    self._fail(list(self._queue), AegisError(ErrorCode.INTERNAL, "the trail stopped", operation="audit"))
+                self.drained.set()
+
+    async def _wait(self) -> bool:
+        while not self._queue:
+            if self._is_closing:
+                return False
+            self._is_idle = True
+            if not self._queue and not self._is_closing:
+                await self._bell.wait()
+            self._is_idle = False
+        return True
+
+    async def _commit(self, drafts: list[Draft]) -> None:
+        try:
+            sealed = await self._seal(drafts)
+        except Exception as exc:  # noqa: BLE001 - whatever fails, fails for those who wait
+            self._fail(drafts, _internal(exc))
+            return
+        batch: list[Draft] = []
+        entries: list[Entry] = []
+        for draft, entry in zip(drafts, sealed, strict=True):
+            if isinstance(entry, AegisError):
+                self._fail([draft], entry)
+                continue
+            batch.append(draft)
+            entries.append(self._in_doubt.get(draft.event_id, entry) if self._in_doubt else entry)
+        if batch:
+            await self._append(batch, entries)
+
+    async def _append(self, batch: list[Draft], entries: list[Entry]) -> None:
+        leaves = [sha256(b"\x00" + entry.body).digest() for entry in entries]
+        for _ in range(_MOST_CONFLICTS):
+            try:
+                indexes = await self._sink.append(entries, expected_size=self.size)
+            except Exception as exc:  # noqa: BLE001 - classified below
+                error = as_error(exc, self._sink, "audit.append")
+                if error.code is not ErrorCode.CONFLICT:
+                    self._doubt(entries)
+                    self._fail(batch, error)
+                    return
+            else:
+                self._settle(batch, entries, leaves, indexes)
+                return
+            try:
+                size = await self._sink.size()
+                if size == self.size:
+                    batch, entries, leaves = await self._without_conflicts(batch, entries, leaves)
+            except Exception as exc:  # noqa: BLE001 - the primary went away in between
+                self._fail(batch, as_error(exc, self._sink, "audit.append"))
+                return
+            self.size = size
+            if not batch:
+                return
+        self._fail(batch, AegisError(ErrorCode.UNAVAILABLE, "other writers were always faster", operation="audit.append"))
+
+    async def _without_conflicts(
+        self, batch: list[Draft], entries: list[Entry], leaves: list[bytes]
+    ) -> tuple[list[Draft], list[Entry], list[bytes]]:
+        """Leave out what another entry's id is used for; the others are not to suffer from it."""
+        kept: list[tuple[Draft, Entry, bytes]] = []
+        own: dict[object, bytes] = {}
+        for draft, entry, leaf in zip(batch, entries, leaves, strict=True):
+            index = await self._sink.find(entry.id)
+            stored = own.get(entry.id) if index is None else (await self._sink.read(index, index + 1))[0].body
+            if stored is None or stored == entry.body:
+                own[entry.id] = entry.body
+                kept.append((draft, entry, leaf))
+                continue
+            message = f"another event is recorded under the id {entry.id}: an event is recorded once"
+            self._fail([draft], AegisError(ErrorCode.CONFLICT, message, operation="audit.record"))
+        return [each[0] for each in kept], [each[1] for each in kept], [each[2] for each in kept]
+
+    def _settle(
+        self, batch: list[Draft], entries: list[Entry], leaves: list[bytes], indexes: Sequence[int]
+    ) -> None:
+        count = len(batch)
+        self.size = max(self.size, max(indexes) + 1)
+        self.recorded += count
+        self.batches += 1
+        self._recorded(count)
+        self._batches(count)
+        if self._in_doubt:
+            for entry in entries:
+                self._in_doubt.pop(entry.id, None)
+        self._appended(indexes, entries, leaves)
+        for draft, entry, index, leaf in zip(batch, entries, indexes, leaves, strict=True):
+            draft.pending.resolve(Receipt(entry.id, index, leaf))
+
+    def _doubt(self, entries: list[Entry]) -> None:
+        if len(self._in_doubt) + len(entries) <= _MOST_IN_DOUBT:
+            self._in_doubt.update((entry.id, entry) for entry in entries)
+
+    def _fail(self, drafts: list[Draft], error: AegisError) -> None:
+        self.refused += len(drafts)
+        self._refused(len(drafts))
+        for draft in drafts:
+            draft.pending.fail(error)
+
+
+def _internal(exc: Exception) -> AegisError:
+    if isinstance(exc, AegisError):
+        return exc
+    return AegisError(ErrorCode.INTERNAL, f"the event could not be sealed: {type(exc).__name__}", operation="audit.record")

@@ -1,0 +1,353 @@
+"""The audit trail: what happened, recorded before anybody is told that it did, and provable for ever."""
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import anyio
+from anyio.abc import TaskGroup
+
+from aegis_core.audit.draft import Draft
+from aegis_core.audit.failure import as_error
+from aegis_core.audit.model import SignedCheckpoint, Verdict
+from aegis_core.audit.note import VerifierKey, check_name
+from aegis_core.audit.opening import OpenedEvent, Opener
+from aegis_core.audit.plan import plan_of
+from aegis_core.audit.port import AuditSink, Entry, JoinsTransactions
+from aegis_core.audit.proof import TlogProof
+from aegis_core.audit.publisher import Publisher
+from aegis_core.audit.sealing import Seals, TrailKeys
+from aegis_core.audit.selfcheck import check
+from aegis_core.audit.sequencer import Sequencer
+from aegis_core.audit.signing import Signing
+from aegis_core.audit.spelling import needs_seal, spell_draft
+from aegis_core.audit.tiles import Tile, subtrees_in, tiles_for
+from aegis_core.audit.tree import (
+    Range,
+    consistency_proof,
+    consistency_ranges,
+    inclusion_proof,
+    inclusion_ranges,
+    leaf_hash,
+    subtree_nodes,
+)
+from aegis_core.kernel.backend import refuse_other_backend
+from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
+from aegis_core.kernel.context import current
+from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
+from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError, UnsupportedCapability
+from aegis_core.kernel.health import Health
+from aegis_core.kernel.metrics import NO_METRICS, Metrics
+from aegis_core.kernel.pending import Pending
+from aegis_core.kernel.recorder import AuditEvent, Receipt
+from aegis_core.marks.classified import Classified
+
+#: Most events that wait for the primary.
+LARGEST_QUEUE = 10_000
+
+
+class AuditTrail:
+    """Records events. Enter it with ``async with``; a receipt is given once the event is on the primary's disk.
+
+    Fields that bear a mark, and the context's subject, are sealed under the subject's key (under the tenant's where
+    there is no subject), so that shredding the key shreds them while every proof stays valid.
+
+    Arguments:
+        sink: the primary; opened and closed by the trail.
+        keyring: borrowed, with its state store, where the log is published below ``log/``.
+        origin: the log's name, for ever: such as ``"clinic.example/audit"``. No spaces, no ``+``.
+    """
+
+    def __init__(
+        self,
+        sink: AuditSink,
+        keyring: TrailKeys,
+        /,
+        *,
+        origin: str,
+        clock: Clock = SYSTEM_CLOCK,
+        entropy: Entropy = SYSTEM_ENTROPY,
+        metrics: Metrics = NO_METRICS,
+    ) -> None:
+        check_name(origin)
+        self.origin = origin
+        self._sink = sink
+        self._keyring = keyring
+        self._wall_ns = clock.wall_ns
+        self._clock = clock
+        self._octets = entropy.octets
+        self._metrics = metrics
+        self._seals = Seals(keyring, entropy)
+        self._opener = Opener(keyring)
+        self._signing = Signing(keyring, origin)
+        self._group: TaskGroup | None = None
+        self._owner = 0
+        self._process = 0
+        self._sequencer: Sequencer | None = None
+        self._publisher: Publisher | None = None
+
+    # Lifetime
+
+    async def open(self) -> None:
+        """Open the primary, take the published log up, and start to work. Idempotent.
+
+        Raises:
+            AegisError: ``integrity`` if the primary holds less than was signed.
+        """
+        if self._group is not None and self._process == os.getpid():
+            return
+        refuse_other_backend(self._sink, operation="audit.open")
+        try:
+            await self._sink.open()
+            publisher = Publisher(
+                self._sink, self._keyring.state, self._signing, clock=self._clock, metrics=self._metrics
+            )
+            size = await publisher.open()
+        except BaseException as exc:
+            with anyio.CancelScope(shield=True):
+                await self._sink.aclose()
+            if isinstance(exc, Exception):
+                raise as_error(exc, self._sink, "audit.open") from exc.__cause__
+            raise
+        sequencer = Sequencer(
+            self._sink, self._seal, publisher.feed, limit=LARGEST_QUEUE, metrics=self._metrics
+        )
+        sequencer.size = size
+        group = anyio.create_task_group()
+        await group.__aenter__()
+        group.start_soon(sequencer.run, name="aegis audit sequencer")
+        group.start_soon(publisher.run, name="aegis audit publisher")
+        self._sequencer, self._publisher, self._group = sequencer, publisher, group
+        self._owner, self._process = anyio.get_current_task().id, os.getpid()
+
+    async def aclose(self) -> None:
+        """Settle everything that was submitted, publish a last checkpoint, and close the primary. Idempotent.
+
+        Raises:
+            AegisError: ``invalid_argument`` in another task than the one that opened.
+        """
+        await self._close(has_failed=False)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._close(has_failed=error is not None)
+
+    async def _close(self, *, has_failed: bool) -> None:
+        group, sequencer, publisher = self._group, self._sequencer, self._publisher
+        if group is None or sequencer is None or publisher is None:
+            await self._sink.aclose()
+            return
+        if self._process != os.getpid():
+            raise ForkedError("the audit trail")
+        if anyio.get_current_task().id != self._owner:
+            raise AegisError(
+                ErrorCode.INVALID_ARGUMENT, "close the trail in the task that opened it", operation="audit.close"
+            )
+        self._group = None
+        sequencer.close()
+        try:
+            with anyio.CancelScope(shield=True):
+                await sequencer.drained.wait()
+                group.cancel_scope.cancel()
+                try:
+                    await publisher.publish()
+                except AegisError:
+                    # The events are durable, and the next open publishes them; `health` and the metrics tell.
+                    failure = publisher.failure
+                    if failure is not None and failure.code is ErrorCode.INTEGRITY and not has_failed:
+                        raise
+                finally:
+                    await self._sink.aclose()
+        finally:
+            # Not handed the caller's exception: a task group would wrap it in a group of its own.
+            await group.__aexit__(None, None, None)
+
+    # Recording
+
+    def submit(self, event: AuditEvent, /) -> Pending[Receipt]:
+        """Queue an event with the context of this moment, from any thread; the result is there once it is durable.
+
+        What cannot be recorded fails the result: ``invalid_argument`` (the event itself, or a closed trail),
+        ``resource_exhausted`` (too many wait), ``unavailable`` (the primary).
+        """
+        pending: Pending[Receipt] = Pending()
+        error = self._offer(Draft(event, current(), self._wall_ns(), pending))
+        if error is not None:
+            pending.fail(error)
+        return pending
+
+    def _offer(self, draft: Draft) -> AegisError | None:
+        sequencer = self._sequencer
+        if sequencer is None:
+            return AegisError(
+                ErrorCode.INVALID_ARGUMENT, "the trail is not open: enter it with async with", operation="audit.submit"
+            )
+        if self._process != os.getpid():
+            return ForkedError("the audit trail")
+        return sequencer.offer(draft)
+
+    async def record(self, event: AuditEvent, /, *, within: object | None = None) -> Receipt:
+        """Record an event and wait until it is durable. Cancelled while waiting: recorded or not, never twice.
+
+        Arguments:
+            within: the caller's own transaction, on a primary that joins them; the event counts once that commits.
+
+        Raises:
+            AegisError: as `submit`; ``unsupported`` for ``within`` where the primary cannot join transactions.
+        """
+        if within is None:
+            return await self.submit(event)
+        if not self._sink.capabilities.joins_transactions or not isinstance(self._sink, JoinsTransactions):
+            raise UnsupportedCapability("joins_transactions", adapter=self._sink.name, operation="audit.record")
+        (entry,) = await self._seal([Draft(event, current(), self._wall_ns(), Pending())])
+        if isinstance(entry, AegisError):
+            raise entry
+        try:
+            await self._sink.join([entry], within)
+        except Exception as exc:
+            raise as_error(exc, self._sink, "audit.record") from exc.__cause__
+        return Receipt(entry.id, None, leaf_hash(entry.body))
+
+    async def _seal(self, drafts: Sequence[Draft]) -> list[Entry | AegisError]:
+        """Make entries of a batch. An event that cannot be spelled fails alone."""
+        sealed: list[Entry | AegisError] = []
+        for draft in drafts:
+            try:
+                plan = plan_of(type(draft.event))
+                seal = None
+                if needs_seal(plan, draft):
+                    seal = self._seals.at_hand(draft.context) or await self._seals.fetch(draft.context)
+                sealed.append(Entry(draft.event.event_id, spell_draft(draft, plan, seal, self._octets)))
+            except AegisError as error:
+                sealed.append(error)
+            except Exception as exc:  # noqa: BLE001 - a value's own code may raise anything; its text may hold the value
+                message = f"the event cannot be recorded: reading it raised {type(exc).__name__}"
+                sealed.append(AegisError(ErrorCode.INVALID_ARGUMENT, message, operation="audit.record"))
+        return sealed
+
+    # Reading and proving
+
+    async def checkpoint(self) -> SignedCheckpoint:
+        """Publish everything that is recorded now, and return the signed checkpoint that covers it."""
+        return await self._opened().publish()
+
+    async def prove(self, receipt: Receipt | UUID, /) -> TlogProof:
+        """Prove that an event is in the log, to anybody who has the log's verifier keys.
+
+        Raises:
+            AegisError: ``not_found`` for an id that the primary does not hold.
+        """
+        publisher = self._opened()
+        event_id = receipt if isinstance(receipt, UUID) else receipt.event_id
+        index = await self._sink.find(event_id)
+        if index is None:
+            raise AegisError(ErrorCode.NOT_FOUND, "no event is recorded under this id", operation="audit.prove")
+        checkpoint = publisher.latest
+        if checkpoint is None or checkpoint.size <= index:
+            checkpoint = await publisher.publish()
+        size = checkpoint.size
+        tiles = await self._tiles(size, inclusion_ranges(index, size))
+        hashes = inclusion_proof(index, size, subtrees_in(size, tiles.__getitem__))
+        return TlogProof(index, hashes, checkpoint)
+
+    async def consistency(self, old_size: int, new_size: int, /) -> tuple[bytes, ...]:
+        """Prove that the log of ``new_size`` entries extends that of ``old_size`` (RFC 9162 §2.1.4)."""
+        publisher = self._opened()
+        ranges = consistency_ranges(old_size, new_size)
+        checkpoint = publisher.latest
+        if checkpoint is None or checkpoint.size < new_size:
+            checkpoint = await publisher.publish()
+        if checkpoint.size < new_size:
+            raise AegisError(
+                ErrorCode.INVALID_ARGUMENT, f"the log has {checkpoint.size} entries", operation="audit.consistency"
+            )
+        tiles = await self._tiles(checkpoint.size, ranges)
+        return consistency_proof(old_size, new_size, subtrees_in(checkpoint.size, tiles.__getitem__))
+
+    async def _tiles(self, size: int, ranges: Sequence[Range]) -> dict[Tile, bytes]:
+        nodes = [node for start, stop in ranges for node in subtree_nodes(start, stop)]
+        return {tile: await self._opened().tile(tile) for tile in tiles_for(size, nodes)}
+
+    async def entries(
+        self, start: int = 0, stop: int | None = None, /, *, subject: Classified[str] | None = None
+    ) -> AsyncIterator[OpenedEvent]:
+        """Read events, sealed fields opened where their keys exist.
+
+        Arguments:
+            start: index of the first.
+            stop: index behind the last; None: all there are now.
+            subject: only events about whom, in the tenant of the current context.
+
+        Raises:
+            AegisError: ``integrity`` for an entry that was changed.
+        """
+        self._opened()
+        tokens = None
+        if subject is not None:
+            tokens = await self._seals.tokens(subject, tenant=current().tenant or "")
+        end = await self._sink.size()
+        end = end if stop is None else min(stop, end)
+        while start < end:
+            page = await self._sink.read(start, min(end, start + 256))
+            for index, entry in enumerate(page, start):
+                event = await self._opener.open(entry.body, index, tokens=tokens)
+                if event is not None:
+                    yield event
+            start += len(page)
+            if not page:
+                return
+
+    async def verify(self) -> Verdict:
+        """Recompute the whole log from the primary and compare it with what is published and signed. Never decrypts.
+
+        Publishes first, so that nothing recorded is left out. What is damaged is a finding, not an error.
+        """
+        publisher = self._opened()
+        try:
+            checkpoint = await publisher.publish()
+        except AegisError as error:
+            if error.code is not ErrorCode.INTEGRITY or publisher.latest is None:
+                raise
+            checkpoint = publisher.latest
+        keys = [VerifierKey.decode(text) for text in await self.verifier_keys()]
+        return await check(checkpoint, keys, self._sink, self._keyring.state)
+
+    async def verifier_keys(self) -> tuple[str, ...]:
+        """The public keys that verify this log, as text. Keep your own copy: trust cannot come from beside the log."""
+        return await self._signing.known()
+
+    async def health(self) -> Health:
+        """Say how the trail is, without raising."""
+        sequencer, publisher = self._sequencer, self._publisher
+        if self._group is None or sequencer is None or publisher is None or self._process != os.getpid():
+            return Health("down", "not open")
+        primary = await self._sink.health()
+        failure = publisher.failure
+        facts: dict[str, str | int | float] = {
+            **primary.facts,
+            "waiting": sequencer.waiting,
+            "recorded": sequencer.recorded,
+            "refused": sequencer.refused,
+            "batches": sequencer.batches,
+            "checkpoint": -1 if publisher.latest is None else publisher.latest.size,
+        }
+        if failure is not None:
+            detail = f"no checkpoint: {failure.message}"
+            return Health("down" if failure.code is ErrorCode.INTEGRITY else "degraded", detail, facts)
+        return Health(primary.state, primary.detail, facts)
+
+    def _opened(self) -> Publisher:
+        if self._process not in {0, os.getpid()}:
+            raise ForkedError("the audit trail")
+        if self._publisher is None or self._group is None:
+            raise AegisError(
+                ErrorCode.INVALID_ARGUMENT, "the trail is not open: enter it with async with", operation="audit"
+            )
+        return self._publisher
