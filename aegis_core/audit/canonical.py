@@ -7,7 +7,7 @@ code point equals RFC 8785's order by UTF-16 unit, and number spelling needs no 
 
 import json
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from aegis_core.kernel.errors import AegisError, ErrorCode
@@ -39,7 +39,7 @@ def encode(value: object, /) -> bytes:
     Raises:
         AegisError: ``invalid_argument``, naming the path of what lies outside the profile, never its value.
     """
-    fast = _orjson()
+    fast = accelerator()
     if fast is not None and _is_plain(value, DEEPEST):
         try:
             return fast[0](value)
@@ -61,7 +61,7 @@ def decode(text: bytes, /) -> Value:
         AegisError: ``invalid_argument`` for what is not JSON, not on the profile, has duplicate names, or is not
             spelled canonically.
     """
-    fast = _orjson()
+    fast = accelerator()
     if fast is None:
         return decode_slowly(text)
     try:
@@ -110,7 +110,8 @@ _loads: Final[Callable[[str], object]] = json.JSONDecoder(
 
 
 @lru_cache(maxsize=1)
-def _orjson() -> tuple[_Dumps, _Loads] | None:
+def accelerator() -> tuple[_Dumps, _Loads] | None:
+    """orjson's ``dumps`` for the profile and ``loads``, if it is installed. Neither checks all of the profile."""
     # Found at first use: importing this module must not load an accelerator.
     try:
         import orjson
@@ -123,12 +124,7 @@ def _orjson() -> tuple[_Dumps, _Loads] | None:
         | orjson.OPT_PASSTHROUGH_DATACLASS
         | orjson.OPT_PASSTHROUGH_DATETIME
     )
-    dumps = orjson.dumps
-
-    def dump(value: object) -> bytes:
-        return dumps(value, None, options)
-
-    return dump, orjson.loads
+    return partial(orjson.dumps, option=options), orjson.loads
 
 
 def _is_plain(value: Any, depth: int) -> bool:

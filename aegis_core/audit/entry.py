@@ -33,11 +33,14 @@ TEXTS: Final = {
 MEMBERS: Final = REQUIRED | frozenset(TEXTS) | {"roles", "subject", "data", "sealed"}
 
 #: ``2026-11-24T08:14:03.000000000Z``: RFC 3339, UTC, nanoseconds, always 30 characters.
-TIME_FORM: Final = re.compile(
-    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{9}Z", re.ASCII
+TIME_PATTERN: Final = (
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{9}Z"
 )
-ID_FORM: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
+TIME_FORM: Final = re.compile(TIME_PATTERN)
+ID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+ID_FORM: Final = re.compile(ID_PATTERN)
 
+_KINDS: Final[Mapping[str, type]] = {"v": int, "roles": list, "subject": dict, "data": dict, "sealed": dict}  # others: str
 _SUBJECT: Final = frozenset({"token", "key", "sealed"})
 _SEALED: Final = frozenset({"class", "key", "box"})
 
@@ -112,33 +115,33 @@ def check_entry(value: Value, /) -> dict[str, Value]:
     names = value.keys()
     if not names >= REQUIRED:
         _refuse(f"an entry lacks the member {min(REQUIRED - names)!r}")
-    if not isinstance(value["v"], int) or isinstance(value["v"], bool) or value["v"] != VERSION:
-        _refuse(f"an entry has a version other than {VERSION}: a newer release wrote it")
     if not names <= MEMBERS:
         _refuse(f"an entry has {len(names - MEMBERS)} members that version {VERSION} does not know")
+    for name, member in value.items():
+        if type(member) is not _KINDS.get(name, str):
+            _refuse(f"the member {name!r} has another type than version {VERSION} gives it")
+    if value["v"] != VERSION:
+        _refuse(f"an entry has a version other than {VERSION}: a newer release wrote it")
     identity, stamp, outcome = value["id"], value["t"], value["outcome"]
-    if type(identity) is not str or ID_FORM.fullmatch(identity) is None:
+    if ID_FORM.fullmatch(cast("str", identity)) is None:
         _refuse("the member 'id' is not a UUID in its usual text form")
-    if type(stamp) is not str or TIME_FORM.fullmatch(stamp) is None:
+    if TIME_FORM.fullmatch(cast("str", stamp)) is None:
         _refuse("the member 't' is not a UTC time with nanoseconds")
-    if type(outcome) is not str or outcome not in OUTCOMES:
+    if outcome not in OUTCOMES:
         _refuse("the member 'outcome' is none of success, refused, failed")
-    if type(value["action"]) is not str or not value["action"]:
-        _refuse("the member 'action' is not text")
-    for name in names & TEXTS.keys():
-        if type(value[name]) is not str:
-            _refuse(f"the member {name!r} is not text")
+    if not value["action"]:
+        _refuse("the member 'action' is empty")
     if "roles" in value:
         roles = value["roles"]
-        if type(roles) is not list or not roles or not all(type(role) is str for role in roles):
+        if not roles or not all(type(role) is str for role in cast("list[Value]", roles)):
             _refuse("the member 'roles' is not a list of text")
     if "subject" in value and not _has_texts(value["subject"], _SUBJECT):
         _refuse("the member 'subject' does not have exactly token, key and sealed")
-    if "data" in value and (type(value["data"]) is not dict or not value["data"]):
+    if "data" in value and not value["data"]:
         _refuse("the member 'data' is not an object with members")
     if "sealed" in value:
-        sealed = value["sealed"]
-        if type(sealed) is not dict or not sealed or not all(_has_texts(field, _SEALED) for field in sealed.values()):
+        sealed = cast("dict[str, Value]", value["sealed"])
+        if not sealed or not all(_has_texts(field, _SEALED) for field in sealed.values()):
             _refuse("the member 'sealed' is not an object of sealed fields")
     return value
 

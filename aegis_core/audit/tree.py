@@ -35,14 +35,12 @@ def fold(hashes: bytes, /) -> bytes:
         hashes: 32 bytes each, at least one.
     """
     hash_ = sha256
-    row = [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
-    while len(row) > 1:
-        odd = row.pop() if len(row) & 1 else None
-        pairs = iter(row)
-        row = [hash_(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
-        if odd is not None:
-            row.append(odd)
-    return row[0]
+    while len(hashes) > HASH_SIZE:
+        paired = len(hashes) & ~63
+        row = [hash_(b"\x01" + hashes[at : at + 64]).digest() for at in range(0, paired, 64)]
+        row.append(hashes[paired:])  # an odd one moves up as it is
+        hashes = b"".join(row)
+    return hashes
 
 
 class Tree:

@@ -143,7 +143,7 @@ def test_subclasses_are_refused_for_they_may_spell_differently() -> None:
 
 
 def test_works_without_an_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(canonical, "_orjson", lambda: None)
+    monkeypatch.setattr(canonical, "accelerator", lambda: None)
     assert decode(encode({"b": 1, "a": [True, None, "é"]})) == {"a": [True, None, "é"], "b": 1}
     assert_refused(b"[1.0]")
 
