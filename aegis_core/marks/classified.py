@@ -31,7 +31,7 @@ class Classified(Generic[T]):
             msg = "a Classified needs a DataClass, such as PHI.MRN"
             raise TypeError(msg)
         if isinstance(value, Classified):
-            value = value.__value  # what is wrapped is never itself a Classified, so once is enough
+            value = value.__value  # type: ignore[attr-defined]  # what is wrapped is never itself a Classified, so once is enough
         object.__setattr__(self, "_Classified__value", value)
         object.__setattr__(self, "data_class", data_class)
 
@@ -69,6 +69,14 @@ class Classified(Generic[T]):
 
     def __hash__(self) -> int:
         return hash((self.data_class, self.__value))  # type: ignore[attr-defined]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> object:
+        """Let pydantic models have classified fields; they must be given as such, and JSON shows the marker."""
+        import sys
+
+        schemas = sys.modules["pydantic_core"].core_schema
+        return schemas.is_instance_schema(cls, serialization=schemas.to_string_ser_schema())
 
     def __copy__(self) -> "Classified[T]":
         return self

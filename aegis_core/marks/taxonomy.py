@@ -9,44 +9,36 @@ if TYPE_CHECKING:
 
 
 class DataClass:
-    """One class of data, such as ``phi.name``. Immutable; equal when taxonomy and name are equal.
+    """One class of data, such as ``phi.name``. Immutable, and one object a name: `DataClass` of the same two words is it.
 
     Arguments:
         taxonomy: the family, lower case, such as ``"phi"``.
         name: the class within it, lower case, such as ``"name"``.
     """
 
-    __slots__ = ("_hash", "marker", "name", "taxonomy")
+    # Interned, so that comparing and looking up rules costs what it costs for any object: an address.
+    __slots__ = ("marker", "name", "taxonomy")
 
     taxonomy: str
     name: str
     marker: str  #: what stands in the value's place once it is erased, such as ``"[phi.name]"``
 
-    def __init__(self, taxonomy: str, name: str) -> None:
+    def __new__(cls, taxonomy: str, name: str) -> "DataClass":
+        known = _KNOWN.get((taxonomy, name))
+        if known is not None:
+            return known
+        made = object.__new__(DataClass)
         place = object.__setattr__
-        place(self, "taxonomy", taxonomy)
-        place(self, "name", name)
-        place(self, "marker", f"[{taxonomy}.{name}]")
-        place(self, "_hash", hash((taxonomy, name)))
+        place(made, "taxonomy", taxonomy)
+        place(made, "name", name)
+        place(made, "marker", f"[{taxonomy}.{name}]")
+        return _KNOWN.setdefault((taxonomy, name), made)
 
     def __setattr__(self, name: str, value: object) -> "NoReturn":
-        msg = "a DataClass never changes"
-        raise AttributeError(msg)
+        raise AttributeError("a DataClass never changes")
 
     def __delattr__(self, name: str) -> "NoReturn":
-        msg = "a DataClass never changes"
-        raise AttributeError(msg)
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            self is other
-            or isinstance(other, DataClass)
-            and self.taxonomy == other.taxonomy
-            and self.name == other.name
-        )
-
-    def __hash__(self) -> int:
-        return self._hash  # type: ignore[attr-defined, no-any-return]
+        raise AttributeError("a DataClass never changes")
 
     def __str__(self) -> str:
         return f"{self.taxonomy}.{self.name}"
@@ -56,6 +48,9 @@ class DataClass:
 
     def __reduce__(self) -> "tuple[type[DataClass], tuple[str, str]]":
         return (DataClass, (self.taxonomy, self.name))
+
+
+_KNOWN: "dict[tuple[str, str], DataClass]" = {}
 
 
 class PHI:
@@ -178,3 +173,4 @@ class UNKNOWN:
     AMBIGUOUS: "Final" = DataClass("unknown", "ambiguous")  #: one name or field with several classes
     GENERIC: "Final" = DataClass("unknown", "generic")  #: a type variable that nobody has filled in
     ELEMENT: "Final" = DataClass("unknown", "element")  #: a FHIR element or resource that no table knows
+    EXCEPTION: "Final" = DataClass("unknown", "exception")  #: the text of an exception, which may quote any value

@@ -1,0 +1,133 @@
+"""Finding the mark in an annotation, however deep it lies: ``Optional[list[Annotated[str, PHI.NAME]]]``."""
+
+import sys
+import typing
+from collections.abc import Mapping
+
+from aegis_core.marks.taxonomy import UNKNOWN, DataClass
+
+MAX_DEPTH: typing.Final = 24
+
+
+class Unresolvable(Exception):
+    """An annotation names something that can't be found from its class."""
+
+
+class Findings:
+    """What one annotation says."""
+
+    __slots__ = ("has_open_variable", "marks", "types")
+
+    def __init__(self) -> None:
+        self.marks: list[DataClass] = []
+        self.types: list[type] = []  # classes it names, so that their marks are learned, too
+        self.has_open_variable = False
+
+    @property
+    def data_class(self) -> DataClass | None:
+        """The one class it is marked with; ``unknown.ambiguous`` where there are several, None where there is none.
+
+        ``public.data`` counts only where it is the only mark.
+        """
+        closed = {found for found in self.marks if found.taxonomy != "public"}
+        if len(closed) > 1:
+            return UNKNOWN.AMBIGUOUS
+        return next(iter(closed), self.marks[0] if self.marks else None)
+
+
+class Scope:
+    """Where the names of a class's annotations are looked up, and what its type variables stand for.
+
+    Arguments:
+        owner: the class whose annotations are read.
+        extra: further names, such as the classes of an ORM's registry.
+    """
+
+    def __init__(self, owner: type, extra: Mapping[str, object] | None = None) -> None:
+        self.owner = owner
+        self.extra = extra or {}
+        self.variables: dict[object, object] = {}
+        for base in owner.__mro__:
+            for generic in base.__dict__.get("__orig_bases__", ()):
+                parameters = getattr(getattr(generic, "__origin__", None), "__parameters__", ())
+                for variable, filled in zip(parameters, getattr(generic, "__args__", ()), strict=False):
+                    if variable is not filled:
+                        self.variables.setdefault(variable, filled)
+
+    def annotation(self, name: str) -> object:
+        """Give the annotation of attribute ``name`` as written, and remember the class that wrote it."""
+        for base in self.owner.__mro__:
+            own = base.__dict__.get("__annotations__")
+            if own and name in own:
+                return _Written(own[name], base)
+        return None
+
+    def read(self, annotation: object) -> Findings:
+        """Find marks, classes and open type variables in ``annotation``.
+
+        Raises:
+            Unresolvable: if it names something that can't be found.
+        """
+        findings = Findings()
+        if isinstance(annotation, _Written):
+            self._collect(annotation.annotation, annotation.writer, findings, MAX_DEPTH)
+        else:
+            self._collect(annotation, self.owner, findings, MAX_DEPTH)
+        return findings
+
+    def _collect(self, annotation: object, writer: type, findings: Findings, left: int) -> None:
+        if left <= 0:
+            raise Unresolvable("nested too deeply")
+        left -= 1
+        if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
+            findings.types.append(annotation)
+            return
+        for inner in self._inside(annotation, writer, findings):
+            self._collect(inner, writer, findings, left)
+
+    def _inside(self, annotation: object, writer: type, findings: Findings) -> "typing.Iterable[object]":
+        """Give what lies one level below, and note what lies on this one."""
+        if isinstance(annotation, typing.ForwardRef):
+            annotation = annotation.__forward_arg__
+        if isinstance(annotation, str):
+            return (self._evaluate(annotation, writer),)
+        if isinstance(annotation, typing.TypeVar):
+            if annotation in self.variables:
+                return (self.variables[annotation],)
+            findings.has_open_variable = True
+            return ()
+        kind = type(annotation).__name__
+        if kind == "NewType":
+            return (annotation.__supertype__,)  # type: ignore[attr-defined]
+        if kind == "TypeAliasType":
+            return (annotation.__value__,)  # type: ignore[attr-defined]
+        if kind == "InitVar":
+            return (annotation.type,)  # type: ignore[attr-defined]
+        origin = typing.get_origin(annotation)
+        if origin is typing.Annotated:
+            findings.marks.extend(item for item in annotation.__metadata__ if isinstance(item, DataClass))  # type: ignore[attr-defined]
+            return (annotation.__origin__,)  # type: ignore[attr-defined]
+        if origin is typing.Literal:
+            return ()
+        inside: list[object] = []
+        for argument in typing.get_args(annotation):
+            inside.extend(argument) if isinstance(argument, list | tuple) else inside.append(argument)
+        if isinstance(origin, type):
+            findings.types.append(origin)
+        return inside
+
+    def _evaluate(self, written: str, writer: type) -> object:
+        module = sys.modules.get(writer.__module__)
+        names = {**self.extra, **vars(writer)}
+        try:
+            return eval(written, dict(vars(module)) if module else {}, names)  # noqa: S307 - what typing.get_type_hints does
+        except Exception as problem:  # noqa: BLE001 - whatever the expression raises, it can't be resolved
+            raise Unresolvable(str(problem)) from None
+
+
+class _Written:
+    __slots__ = ("annotation", "writer")
+
+    def __init__(self, annotation: object, writer: type) -> None:
+        self.annotation = annotation
+        self.writer = writer

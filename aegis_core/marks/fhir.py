@@ -1,0 +1,296 @@
+"""The marks of FHIR R4 JSON, by ``resourceType``: what a clinic reads. What no table knows is erased."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias, Union
+
+from aegis_core.marks.names import learn
+from aegis_core.marks.plans import Rules
+from aegis_core.marks.taxonomy import PHI, PII, UNKNOWN, DataClass
+from aegis_core.marks.walk import Walk
+
+Table: TypeAlias = Mapping[str, "Element"]
+Element: TypeAlias = Union[DataClass, Table, None]  # noqa: UP007 - a recursive alias needs the quotes
+"""What an element is: of a class; a part with elements of its own; None: a code that may be shown.
+
+An empty table stands for a resource inside a resource.
+"""
+
+RESOURCE: Final[Table] = {}
+CODING: Final[Table] = {"system": None, "version": None, "code": None, "userSelected": None}
+CODEABLE: Final[Table] = {"coding": CODING}
+PERIOD: Final[Table] = {"start": PHI.DATE, "end": PHI.DATE}
+PATIENT: Final[Table] = {
+    "reference": PHI.UNIQUE_ID,
+    "type": None,
+    "identifier": PHI.UNIQUE_ID,
+    "display": PHI.NAME,
+}
+STAFF: Final[Table] = {"reference": PII.IDENTIFIER, "type": None, "identifier": PII.IDENTIFIER, "display": PII.NAME}
+ELSEWHERE: Final[Table] = {"reference": None, "type": None, "identifier": PHI.UNIQUE_ID, "display": UNKNOWN.ELEMENT}
+ADDRESS: Final[Table] = {
+    "use": None,
+    "type": None,
+    "text": PHI.ADDRESS,
+    "line": PHI.ADDRESS,
+    "city": PHI.ADDRESS,
+    "district": PHI.ADDRESS,
+    "state": PHI.ADDRESS,
+    "postalCode": PHI.ZIP,
+    "country": None,
+    "period": PERIOD,
+}
+HUMAN_NAME: Final[Table] = {
+    "use": None,
+    "text": PHI.NAME,
+    "family": PHI.NAME,
+    "given": PHI.NAME,
+    "prefix": PHI.NAME,
+    "suffix": PHI.NAME,
+    "period": PERIOD,
+}
+TELECOM: Final[Table] = {"system": None, "value": PHI.PHONE, "use": None, "rank": None, "period": PERIOD}
+ATTACHMENT: Final[Table] = {
+    "contentType": None,
+    "language": None,
+    "data": PHI.DOCUMENT,
+    "url": PHI.URL,
+    "size": None,
+    "hash": PHI.UNIQUE_ID,
+    "title": PHI.NOTE,
+    "creation": PHI.DATE,
+}
+META: Final[Table] = {"versionId": None, "lastUpdated": None, "profile": None, "security": CODING, "tag": CODING}
+
+_ANY: Final[Table] = {
+    "id": None,
+    "meta": META,
+    "language": None,
+    "text": PHI.NOTE,
+    "contained": RESOURCE,
+    "identifier": PHI.UNIQUE_ID,
+    "status": None,
+    "active": None,
+}
+_ABOUT_A_PATIENT: Final[Table] = {
+    **_ANY,
+    "subject": PATIENT,
+    "patient": PATIENT,
+    "encounter": ELSEWHERE,
+    "basedOn": ELSEWHERE,
+    "partOf": ELSEWHERE,
+    "category": CODEABLE,
+    "intent": None,
+    "priority": None,
+    "performer": STAFF,
+    "requester": STAFF,
+    "recorder": STAFF,
+    "asserter": STAFF,
+    "author": STAFF,
+    "note": PHI.NOTE,
+    "reasonCode": PHI.DIAGNOSIS,
+    "issued": PHI.DATE,
+    "date": PHI.DATE,
+    "authoredOn": PHI.DATE,
+    "recordedDate": PHI.DATE,
+    "effectiveDateTime": PHI.DATE,
+    "effectiveInstant": PHI.DATE,
+    "effectivePeriod": PERIOD,
+    "period": PERIOD,
+    "specimen": ELSEWHERE,
+    "clinicalStatus": CODEABLE,
+    "verificationStatus": CODEABLE,
+}
+_PERSON: Final[Table] = {
+    **_ANY,
+    "id": PHI.UNIQUE_ID,
+    "identifier": PHI.MRN,
+    "name": HUMAN_NAME,
+    "telecom": TELECOM,
+    "gender": None,
+    "birthDate": PHI.BIRTH_DATE,
+    "address": ADDRESS,
+    "photo": PHI.PHOTO,
+}
+_STAFF: Final[Table] = {
+    **_ANY,
+    "id": PII.IDENTIFIER,
+    "identifier": PII.LICENSE,
+    "name": PII.NAME,
+    "telecom": PII.PHONE,
+    "gender": None,
+    "birthDate": PII.BIRTH_DATE,
+    "address": PII.ADDRESS,
+    "photo": PII.PHOTO,
+    "qualification": PII.LICENSE,
+}
+_VALUES: Final[Table] = dict.fromkeys(
+    (
+        "valueQuantity valueCodeableConcept valueString valueBoolean valueInteger valueRange valueRatio valueSampledData "
+        "valueTime valueDateTime valuePeriod interpretation referenceRange dataAbsentReason component bodySite"
+    ).split(),
+    PHI.RESULT,
+)
+
+TABLES: Final[Mapping[str, Table]] = {
+    "Patient": {
+        **_PERSON,
+        "deceasedBoolean": None,
+        "deceasedDateTime": PHI.DATE,
+        "contact": PHI.NAME,
+        "generalPractitioner": STAFF,
+        "managingOrganization": ELSEWHERE,
+        "link": {"other": PATIENT, "type": None},
+        "communication": {"language": CODEABLE, "preferred": None},
+    },
+    "RelatedPerson": {**_PERSON, "patient": PATIENT, "relationship": CODEABLE, "period": PERIOD},
+    "Person": {**_PERSON, "link": {"target": PATIENT, "assurance": None}},
+    "Practitioner": _STAFF,
+    "PractitionerRole": {
+        **_STAFF,
+        "practitioner": STAFF,
+        "organization": ELSEWHERE,
+        "location": ELSEWHERE,
+        "code": CODEABLE,
+        "specialty": CODEABLE,
+        "period": PERIOD,
+    },
+    "Organization": {**_ANY, "type": CODEABLE, "partOf": ELSEWHERE},
+    "Location": {**_ANY, "mode": None, "type": CODEABLE, "partOf": ELSEWHERE},
+    "Encounter": {
+        **_ABOUT_A_PATIENT,
+        "class": CODING,
+        "type": CODEABLE,
+        "priority": CODEABLE,
+        "participant": {"individual": STAFF, "type": CODEABLE, "period": PERIOD},
+        "diagnosis": PHI.DIAGNOSIS,
+        "serviceProvider": ELSEWHERE,
+    },
+    "Appointment": {**_ABOUT_A_PATIENT, "start": PHI.DATE, "end": PHI.DATE, "description": PHI.NOTE, "comment": PHI.NOTE},
+    "Condition": {**_ABOUT_A_PATIENT, "code": PHI.DIAGNOSIS, "onsetDateTime": PHI.DATE, "bodySite": PHI.DIAGNOSIS},
+    "AllergyIntolerance": {**_ABOUT_A_PATIENT, "category": None, "code": PHI.DIAGNOSIS, "reaction": PHI.DIAGNOSIS},
+    "Observation": {**_ABOUT_A_PATIENT, **_VALUES, "code": PHI.TEST, "method": PHI.TEST, "derivedFrom": ELSEWHERE},
+    "DiagnosticReport": {
+        **_ABOUT_A_PATIENT,
+        "code": PHI.TEST,
+        "result": ELSEWHERE,
+        "resultsInterpreter": STAFF,
+        "conclusion": PHI.RESULT,
+        "conclusionCode": PHI.RESULT,
+        "presentedForm": ATTACHMENT,
+    },
+    "DocumentReference": {
+        **_ABOUT_A_PATIENT,
+        "docStatus": None,
+        "type": CODEABLE,
+        "authenticator": STAFF,
+        "description": PHI.NOTE,
+        "content": {"attachment": ATTACHMENT, "format": CODING},
+    },
+    "Binary": {
+        "id": None,
+        "meta": META,
+        "language": None,
+        "contentType": None,
+        "securityContext": ELSEWHERE,
+        "data": PHI.DOCUMENT,
+    },
+    "ImagingStudy": {**_ABOUT_A_PATIENT, "modality": CODING, "started": PHI.DATE, "numberOfSeries": None},
+    "Specimen": {**_ABOUT_A_PATIENT, "type": CODEABLE, "receivedTime": PHI.DATE},
+    "ServiceRequest": {**_ABOUT_A_PATIENT, "code": PHI.TEST},
+    "Procedure": {**_ABOUT_A_PATIENT, "code": PHI.PROCEDURE, "performedDateTime": PHI.DATE, "performedPeriod": PERIOD},
+    "MedicationRequest": {
+        **_ABOUT_A_PATIENT,
+        "medicationCodeableConcept": PHI.MEDICATION,
+        "medicationReference": PHI.MEDICATION,
+        "dosageInstruction": PHI.MEDICATION,
+    },
+    "Immunization": {**_ABOUT_A_PATIENT, "vaccineCode": PHI.MEDICATION, "occurrenceDateTime": PHI.DATE},
+    "OperationOutcome": {"id": None, "meta": META, "issue": {"severity": None, "code": None}},
+    "Bundle": {
+        "id": None,
+        "meta": META,
+        "type": None,
+        "timestamp": None,
+        "total": None,
+        "identifier": PHI.UNIQUE_ID,
+        "link": PHI.URL,
+        "entry": {
+            "fullUrl": PHI.URL,
+            "resource": RESOURCE,
+            "request": {"method": None, "url": PHI.URL},
+            "response": {"status": None, "lastModified": None},
+            "search": {"mode": None, "score": None},
+        },
+    },
+}
+"""``resourceType`` → its table. An element that its table does not name is erased."""
+
+# A part of a resource that travels alone no longer says what it is: then its names have to.
+for _name, _class in {
+    "family": PHI.NAME,
+    "given": PHI.NAME,
+    "telecom": PHI.PHONE,
+    "birthDate": PHI.BIRTH_DATE,
+    "deceasedDateTime": PHI.DATE,
+    "postalCode": PHI.ZIP,
+    "presentedForm": PHI.DOCUMENT,
+    **dict.fromkeys(("valueQuantity", "valueString", "valueCodeableConcept"), PHI.RESULT),
+}.items():
+    learn(_name, _class)
+
+
+def write_resource(resource: Mapping[Any, object], walk: Walk, rules: Rules, /) -> dict[str, object]:
+    """Write a resource by the table of its type; of an unknown type, only the names of its elements."""
+    kind = resource["resourceType"]
+    table = TABLES.get(kind) if type(kind) is str else None
+    written: dict[str, object] = {"resourceType": kind if _is_name(kind) else UNKNOWN.ELEMENT.marker}
+    for key, item in resource.items():
+        if key == "resourceType":
+            continue
+        element = UNKNOWN.ELEMENT if table is None else table.get(key, UNKNOWN.ELEMENT)
+        written[str(key) if _is_name(key) else "[key]"] = _write(element, item, walk, rules)
+    return written
+
+
+def _write(element: Element, item: object, walk: Walk, rules: Rules) -> object:
+    walk.left -= 1
+    if walk.left < 0:
+        return "[size]"
+    if isinstance(element, DataClass):
+        return rules.marked(item, element)
+    if isinstance(item, list):
+        if walk.left < len(item):
+            return "[size]"
+        return [_write(element, one, walk, rules) for one in item]
+    if element is None:
+        return item if _is_code(item) else UNKNOWN.ELEMENT.marker
+    if not isinstance(item, Mapping):
+        return UNKNOWN.ELEMENT.marker
+    if element is RESOURCE:
+        return _inner_resource(item, walk, rules)
+    return {
+        key if _is_name(key) else "[key]": _write(element.get(key, UNKNOWN.ELEMENT), one, walk, rules)
+        for key, one in item.items()
+    }
+
+
+def _inner_resource(item: Mapping[Any, object], walk: Walk, rules: Rules) -> object:
+    if "resourceType" not in item:
+        return UNKNOWN.ELEMENT.marker
+    if stop := walk.enter(item):
+        return stop
+    try:
+        return write_resource(item, walk, rules)
+    finally:
+        walk.leave(item)
+
+
+def _is_name(key: object) -> bool:
+    return type(key) is str and key.isascii() and key.isidentifier() and len(key) <= 64
+
+
+def _is_code(item: object) -> bool:
+    """A code, a flag, a count, a stamp, a reference: what has no spaces and no letters but ASCII, and is short."""
+    if type(item) is str:
+        return len(item) <= 128 and item.isascii() and not any(letter.isspace() for letter in item)
+    return item is None or type(item) in {bool, int, float}

@@ -1,0 +1,123 @@
+"""Redaction for the standard library's logging, where a record is about to be written."""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from aegis_core.marks.redaction import DEFAULT, Redaction
+from aegis_core.marks.traces import describe
+
+_OF_A_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# "mrn=%s", "mrn: %(value)s": the word before a placeholder names it.
+_PLACEHOLDER: Final = re.compile(r"(?:(?P<word>\w+)['\"]?\s*[=:]\s*['\"]?)?%(?:\(\w+\))?[-#0 +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?(?P<kind>.)")
+
+
+def install_logging(
+    logger: logging.Logger | None = None, /, *, redaction: Redaction = DEFAULT
+) -> Callable[[], None]:
+    """Redact what every handler that exists now will write: of the root logger and of all others.
+
+    Handlers, not filters on a logger: those never see a record that comes from below. A handler added later needs
+    another call; doing it twice does nothing. Arguments, extras and exceptions of a record are redacted in a copy:
+    arguments of marked types and after ``name=``, extras by name and type; of an exception types and places stay. The
+    message itself is a constant of the program and stays as it is.
+
+    Arguments:
+        logger: only the handlers of this logger.
+        redaction: the rules.
+
+    Returns:
+        A function that undoes it.
+    """
+    wrapped = [handler for handler in _handlers(logger) if _wrap(handler, redaction)]
+
+    def undo() -> None:
+        for handler in wrapped:
+            handler.__dict__.pop("handle", None)
+
+    return undo
+
+
+def redacting(handler: logging.Handler, /, *, redaction: Redaction = DEFAULT) -> logging.Handler:
+    """Make one handler redact all that it is handed, whoever hands it; gives the handler itself."""
+    _wrap(handler, redaction)
+    return handler
+
+
+def redact_record(record: logging.LogRecord, /, *, redaction: Redaction = DEFAULT) -> logging.LogRecord:
+    """Give a redacted copy of a record. It never raises; what can't be written is erased."""
+    try:
+        return _redacted(record, redaction)
+    except Exception:  # noqa: BLE001 - logging must not end the application's own call
+        return logging.LogRecord(
+            record.name, record.levelno, record.pathname, record.lineno, "[unwritable record]", None, None, record.funcName
+        )
+
+
+def _handlers(logger: logging.Logger | None) -> Iterable[logging.Handler]:
+    if logger is not None:
+        return tuple(logger.handlers)
+    root = logging.getLogger()
+    others = [found for found in root.manager.loggerDict.values() if isinstance(found, logging.Logger)]
+    last = [logging.lastResort] if logging.lastResort else []
+    return {id(handler): handler for found in (root, *others) for handler in (*found.handlers, *last)}.values()
+
+
+def _wrap(handler: logging.Handler, redaction: Redaction) -> bool:
+    if "handle" in handler.__dict__ and getattr(handler.__dict__["handle"], "__aegis_redacts__", False):
+        return False
+    inner: Callable[[logging.LogRecord], Any] = handler.handle
+
+    def handle(record: logging.LogRecord) -> Any:
+        return inner(redact_record(record, redaction=redaction))
+
+    handle.__aegis_redacts__ = True  # type: ignore[attr-defined]
+    handler.handle = handle  # type: ignore[method-assign]
+    return True
+
+
+def _redacted(record: logging.LogRecord, redaction: Redaction) -> logging.LogRecord:
+    copied = logging.LogRecord.__new__(type(record))
+    held = dict(record.__dict__)
+    held.pop("message", None)
+    held.update(redaction.fields({name: value for name, value in held.items() if name not in _OF_A_RECORD}))
+    if record.exc_info or record.exc_text:
+        held["exc_text"] = describe(record.exc_info) or "[exception]"
+        held["exc_info"] = None
+    held["msg"], held["args"] = _message(record, redaction)
+    copied.__dict__.update(held)
+    return copied
+
+
+def _message(record: logging.LogRecord, redaction: Redaction) -> tuple[str, Any]:
+    message, args = record.msg, record.args
+    shown: Any
+    if not isinstance(message, str):
+        return str(redaction.value(None, message)), None
+    if not args:
+        return message, args
+    shown = redaction.fields(args) if isinstance(args, Mapping) else _positional(message, args, redaction)
+    try:
+        message % shown
+    except (TypeError, ValueError, KeyError):
+        # A marker stands where a number was wanted, or the call was wrong from the start.
+        return _loosened(message, shown)
+    return message, shown
+
+
+def _positional(message: str, args: tuple[object, ...], redaction: Redaction) -> tuple[object, ...]:
+    places = [found["word"] for found in _PLACEHOLDER.finditer(message) if found["kind"] != "%"]
+    names = places if len(places) == len(args) else [None] * len(args)
+    return tuple(redaction.value(name, value) for name, value in zip(names, args, strict=True))
+
+
+def _loosened(message: str, shown: Any) -> tuple[str, None]:
+    loose = re.sub(r"%(\(\w+\))?[-#0 +]*(\*|\d+)?(\.(\*|\d+))?[hlL]?[diouxXeEfFgGcrsa]", r"%\1s", message)
+    try:
+        return loose % shown, None
+    except (TypeError, ValueError, KeyError):
+        return f"{message} {shown!r}", None
+
+
+__all__ = ["install_logging", "redact_record", "redacting"]

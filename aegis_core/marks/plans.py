@@ -1,0 +1,191 @@
+"""Compiling the plan of a type: the function that makes of an instance the mapping that may be written.
+
+Plans of attrs classes, dataclasses, named tuples and pydantic models become Python source of one dict display, because a
+loop over fields costs several times as much; names that could be anything but identifiers take the loop.
+"""
+
+from collections.abc import Callable, Mapping
+from keyword import iskeyword
+from typing import Any, Protocol
+
+from aegis_core.marks.names import LEARNED
+from aegis_core.marks.port import Redactor
+from aegis_core.marks.shapes import Field, Shape
+from aegis_core.marks.taxonomy import UNKNOWN, DataClass
+from aegis_core.marks.walk import Walk
+
+SCALARS = frozenset((str, int, float, bool, type(None)))
+"""Exact types of values that hold no others and need no look where they bear no mark."""
+
+Plan = Callable[..., Any]
+"""``plan(value, walk=None)``: what may be written in the value's place."""
+
+
+class Rules(Protocol):
+    """What a plan asks of the redaction that it belongs to."""
+
+    def rule(self, data_class: DataClass, /) -> Redactor | None: ...
+    def marked(self, value: object, data_class: DataClass, /) -> object: ...
+    def loose(self, name: object, value: object, walk: Walk | None, /) -> object: ...
+    def nested(self, value: object, walk: Walk | None, /) -> object: ...
+    def typed(self, type_: type, /) -> bool: ...
+
+
+def compile_plan(shape: Shape, rules: Rules, /) -> Plan:
+    """Make the plan of a shape under the rules of one redaction."""
+    if shape.access in {"attributes", "model"}:
+        careful = _by_attributes(shape, rules)
+        if all(_is_plain(field.name) for field in shape.fields):
+            return _generated(shape, rules, careful)
+        return careful
+    return _by_items(shape, rules)
+
+
+def _is_plain(name: str) -> bool:
+    return name.isascii() and name.isidentifier() and not iskeyword(name) and not name.startswith("__")
+
+
+def _generated(shape: Shape, rules: Rules, careful: Plan) -> Plan:
+    """The plan as one dict display. Whatever raises in it is done again, field by field, by the careful one."""
+    names: dict[str, object] = {
+        "S": SCALARS,
+        "W": Walk,
+        "nested": rules.nested,
+        "marked": rules.marked,
+        "open_": _open(rules),
+        "careful": careful,
+        "extras": _extras(rules),
+    }
+    items: list[str] = []
+    for position, field in enumerate(shape.fields):
+        key = repr(field.name)
+        data_class = _closed(field)
+        if field.is_open:
+            items.append(f"{key}: open_(o.{field.name}, W(o) if w is None else w)")
+        elif data_class is None:
+            items.append(
+                f"{key}: v if type(v := o.{field.name}) in S else nested(v, W(o) if w is None else w)",
+            )
+        elif (redactor := rules.rule(data_class)) is None:
+            names[f"c{position}"] = data_class.marker
+            items.append(f"{key}: c{position}")
+        elif getattr(redactor, "__module__", "") == "aegis_core.marks.redactors":
+            # Ours return text and never raise, so a plain text needs no wrapping.
+            names[f"r{position}"], names[f"c{position}"] = redactor, data_class
+            items.append(
+                f"{key}: r{position}(v, c{position}) if type(v := o.{field.name}) is str else marked(v, c{position})",
+            )
+        else:
+            names[f"c{position}"] = data_class
+            items.append(f"{key}: marked(o.{field.name}, c{position})")
+    display = f"{{{', '.join(items)}}}"
+    if shape.access == "model":
+        display += " | extras(o, w) if o.__pydantic_extra__ else " + display
+    source = f"""
+def plan(o, w=None):
+    if w is not None and (stop := w.enter(o)):
+        return stop
+    try:
+        return {display}
+    except Exception:
+        return careful(o, W(o) if w is None else w, True)
+    finally:
+        if w is not None:
+            w.leave(o)
+"""
+    exec(source, names)  # noqa: S102 - made of identifiers and positions alone
+    return names["plan"]  # type: ignore[return-value]
+
+
+def _closed(field: Field) -> DataClass | None:
+    return None if field.data_class is None or field.data_class.taxonomy == "public" else field.data_class
+
+
+def _open(rules: Rules) -> Callable[[object, Walk | None], object]:
+    """A value whose type is a variable that nobody filled in: objects follow their plans, the rest is erased."""
+
+    def write(value: object, walk: Walk | None) -> object:
+        kind = type(value)
+        if value is None or kind is bool:
+            return value
+        if kind is list or kind is tuple:
+            return [write(item, walk) for item in value]  # type: ignore[attr-defined]
+        return rules.nested(value, walk) if rules.typed(kind) else UNKNOWN.GENERIC.marker
+
+    return write
+
+
+def _extras(rules: Rules) -> Callable[[Any, Walk | None], dict[str, object]]:
+    """What a pydantic model with ``extra="allow"`` was given besides its fields: loose values under loose names."""
+
+    def write(model: Any, walk: Walk | None) -> dict[str, object]:
+        walk = walk or Walk(model)
+        return {str(name): rules.loose(name, value, walk) for name, value in model.__pydantic_extra__.items()}
+
+    return write
+
+
+def _field_value(field: Field, value: object, rules: Rules, walk: Walk) -> object:
+    data_class = _closed(field)
+    if data_class is not None:
+        return rules.marked(value, data_class)
+    if field.is_open:
+        return _open(rules)(value, walk)
+    return value if type(value) in SCALARS else rules.nested(value, walk)
+
+
+def _by_attributes(shape: Shape, rules: Rules) -> Plan:
+    """The careful plan: a field that can't be read is missing from the result, and harms no other."""
+
+    def plan(o: object, w: Walk | None = None, entered: bool = False) -> object:  # noqa: FBT001, FBT002 - called by generated code
+        walk = w or Walk(o)
+        if w is not None and not entered and (stop := w.enter(o)):
+            return stop
+        try:
+            written: dict[str, object] = {}
+            for field in shape.fields:
+                data_class = _closed(field)
+                if data_class is not None and rules.rule(data_class) is None:
+                    written[field.name] = data_class.marker
+                    continue
+                try:
+                    written[field.name] = _field_value(field, getattr(o, field.name), rules, walk)
+                except Exception:  # noqa: BLE001, S112 - an unset slot, or a property that raises
+                    continue
+            return written
+        finally:
+            if w is not None and not entered:
+                w.leave(o)
+
+    return plan
+
+
+def _by_items(shape: Shape, rules: Rules) -> Plan:
+    """The plan over what an instance holds at this moment: its ``__dict__``, or a TypedDict's own items."""
+    fields = {field.name: field for field in shape.fields}
+    is_mapping = shape.access == "mapping"
+
+    def plan(o: Any, w: Walk | None = None) -> object:
+        walk = w or Walk(o)
+        if w is not None and (stop := w.enter(o)):
+            return stop
+        try:
+            held: Mapping[object, object] = o if is_mapping else getattr(o, "__dict__", {})
+            written: dict[str, object] = {}
+            for name, value in list(held.items()):
+                field = fields.get(name)  # type: ignore[call-overload]
+                if field is not None:
+                    written[field.name] = _field_value(field, value, rules, walk)
+                elif is_mapping or not str(name).startswith("_"):
+                    written[str(name)] = rules.loose(name, value, walk)
+            return written
+        except Exception:  # noqa: BLE001 - a plan never raises
+            return UNKNOWN.UNRESOLVED.marker
+        finally:
+            if w is not None:
+                w.leave(o)
+
+    return plan
+
+
+__all__ = ["LEARNED", "SCALARS", "Plan", "Rules", "compile_plan"]

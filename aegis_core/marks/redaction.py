@@ -1,0 +1,209 @@
+"""What a sink does to everything that it writes: one `Redaction` a profile."""
+
+from collections.abc import Callable, Collection, Mapping, MutableMapping
+from typing import Any, Final, cast
+from weakref import WeakSet
+
+from aegis_core.marks.classified import Classified
+from aegis_core.marks.names import LEARNED
+from aegis_core.marks.plans import SCALARS, Plan, compile_plan
+from aegis_core.marks.port import Redactor
+from aegis_core.marks.redactors import erase
+from aegis_core.marks.shapes import forgetters, shape_of
+from aegis_core.marks.taxonomy import UNKNOWN, DataClass
+from aegis_core.marks.values import plan_of_values
+from aegis_core.marks.walk import Walk
+
+EXEMPT: Final = frozenset(("event", "level", "timestamp", "logger"))
+"""Keys of an event whose names are never taken for a mark."""
+ERROR: Final = "[error]"
+
+_live: "WeakSet[Redaction]" = WeakSet()
+
+
+class Redaction:
+    """Rules for the classes, and the plans made from them. Safe to use from many threads; it holds no value.
+
+    Arguments:
+        rules: class → redactor. A class without a rule is erased; so is, whatever the rules say, what is ``unknown``.
+        keep: names that are shown although a marked field is called so.
+    """
+
+    __slots__ = ("__weakref__", "_plans", "_rules", "_skip", "keep")
+
+    def __init__(self, rules: Mapping[DataClass, Redactor] | None = None, /, *, keep: Collection[str] = ()) -> None:
+        self._rules = {
+            data_class: redactor
+            for data_class, redactor in (rules or {}).items()
+            if redactor is not erase and data_class.taxonomy not in {"unknown", "public"}
+        }
+        self.keep = frozenset(keep)
+        self._skip = self.keep | EXEMPT
+        self._plans = _Plans(self)
+        _live.add(self)
+
+    # ------------------------------------------------------------------------------------------- for applications
+
+    def plan(self, type_: type, /) -> Callable[[Any], Mapping[str, object]]:
+        """Give the function that makes of an instance of ``type_`` what may be written.
+
+        Compiled once a type. It touches no unloaded attribute and never raises; of a type that the marks do not know
+        it gives ``{"type": "[Name]"}``.
+        """
+        shape = shape_of(type_)
+        if shape is None:
+            marker = f"[{type_.__qualname__}]"
+            return lambda _: {"type": marker}
+        return self._plans[type_] if shape.access != "mapping" else compile_plan(shape, self)
+
+    def event(self, logger: object, method: str, event: MutableMapping[str, Any], /) -> MutableMapping[str, Any]:
+        """Redact an event in place: a structlog processor. It stands last but for the renderer.
+
+        ``exc_info`` becomes ``exception``: types and places, without messages, locals or lines of source.
+        """
+        found = LEARNED.get
+        plans = self._plans
+        try:
+            if "resourceType" in event:  # log.info("read", **resource)
+                resource = {key: event[key] for key in event if key not in EXEMPT}
+                event.update(cast("dict[str, Any]", plans[dict](resource, None)))
+                return event
+            for key, value in event.items() if type(event) is dict else list(event.items()):
+                data_class = found(key)
+                if data_class is None or key in self._skip:
+                    if type(value) not in SCALARS and key != "_record":
+                        event[key] = plans[type(value)](value, None)
+                else:
+                    event[key] = self._hit(key, value, data_class)
+            if "exc_info" in event and "exc_info" not in self.keep:
+                traced = event.pop("exc_info")
+                if traced:
+                    event["exception"] = traced
+        except Exception:  # noqa: BLE001 - a processor that raises ends the application's own call
+            return {key: event[key] if key in EXEMPT and type(event[key]) is str else ERROR for key in event}
+        return event
+
+    def fields(self, fields: Mapping[str, object], /) -> dict[str, object]:
+        """Redact loose keywords into a new dict."""
+        found = LEARNED.get
+        plans = self._plans
+        written: dict[str, object] = {}
+        for key, value in fields.items():
+            data_class = found(key)
+            if data_class is None or key in self.keep:
+                written[key] = value if type(value) in SCALARS else plans[type(value)](value, None)
+            else:
+                written[key] = self._hit(key, value, data_class)
+        return written
+
+    def value(self, name: str | None, value: object, /) -> object:
+        """Redact one value: by its name if that was learned, else by its type.
+
+        Arguments:
+            name: the keyword that it goes by; None for a value without a name.
+        """
+        return self.loose(name, value, None)
+
+    # --------------------------------------------------------------------------------------------------- for plans
+
+    def rule(self, data_class: DataClass, /) -> Redactor | None:
+        """Give the redactor of a class; None: erase."""
+        return self._rules.get(data_class)
+
+    def loose(self, name: object, value: object, walk: Walk | None, /) -> object:
+        """Write a value under a name that bears no mark of its own."""
+        data_class = LEARNED.get(name) if type(name) is str else _class_of_name(name)
+        if data_class is not None and name not in self.keep:
+            return self._hit(name, value, data_class)
+        return value if type(value) in SCALARS else self._plans[type(value)](value, walk)
+
+    def nested(self, value: object, walk: Walk | None, /) -> object:
+        """Write a value that bears no mark, by its type."""
+        return self._plans[type(value)](value, walk)
+
+    def typed(self, type_: type, /) -> bool:
+        """Say whether values of a type say of themselves what may be written."""
+        return issubclass(type_, Classified) or shape_of(type_) is not None
+
+    def marked(self, value: object, data_class: DataClass, /) -> object:
+        """Write a value of a class: by its rule, item by item in a list; erased if there is none or it raises."""
+        redactor = self._rules.get(data_class)
+        if redactor is None or value is None:
+            return data_class.marker
+        try:
+            return _apply(redactor, value, data_class, 4)
+        except Exception:  # noqa: BLE001 - what raises inside a redactor is erased
+            return data_class.marker
+
+    def _hit(self, name: object, value: object, data_class: DataClass) -> object:
+        if data_class is UNKNOWN.EXCEPTION and name == "exc_info":
+            from aegis_core.marks.traces import describe
+
+            return describe(value)
+        if isinstance(value, Classified):
+            data_class = value.data_class
+        return self.marked(value, data_class)
+
+    def _make(self, type_: type) -> Plan:
+        try:
+            shape = shape_of(type_) if type_ is not dict else None
+            made = plan_of_values(type_, self) if shape is None else compile_plan(shape, self)
+        except Exception:  # noqa: BLE001 - a class that can't even be looked at is erased
+            marker = f"[{type.__getattribute__(type_, '__name__')}]"
+            return lambda o, w=None: marker
+        if shape is not None:
+            return made
+
+        def write(value: object, walk: Walk | None) -> object:
+            try:
+                return made(value, walk)
+            except Exception:  # noqa: BLE001 - see above
+                return ERROR
+
+        return write
+
+
+class _Plans(dict[type, Plan]):
+    __slots__ = ("_redaction",)
+
+    def __init__(self, redaction: Redaction) -> None:
+        self._redaction = redaction
+
+    def __missing__(self, type_: type) -> Plan:
+        made = self[type_] = self._redaction._make(type_)  # noqa: SLF001 - one thing in two classes
+        return made
+
+
+def _apply(redactor: Redactor, value: object, data_class: DataClass, left: int) -> object:
+    if isinstance(value, Classified):
+        value = cast(Any, value)._Classified__value  # noqa: SLF001 - the redactor is the purpose
+    if value is None:
+        return data_class.marker
+    if isinstance(value, list | tuple | set | frozenset):
+        if left <= 0:
+            return data_class.marker
+        return [_apply(redactor, item, data_class, left - 1) for item in value]
+    if isinstance(value, Mapping) or (type(value).__module__ not in _PLAIN_MODULES and not isinstance(value, str | int)):
+        return data_class.marker
+    text = redactor(value, data_class)
+    return text if type(text) is str else data_class.marker
+
+
+_PLAIN_MODULES: Final = frozenset(("builtins", "datetime", "uuid", "decimal"))
+
+
+def _class_of_name(name: object) -> DataClass | None:
+    return LEARNED.get(str.__str__(name)) if isinstance(name, str) else None
+
+
+def _forget() -> None:
+    for redaction in list(_live):
+        redaction._plans.clear()  # noqa: SLF001 - one thing in two classes
+
+
+forgetters.append(_forget)
+
+DEFAULT: Final = Redaction()
+"""Erases every class."""
+redact_event: Final = DEFAULT.event
+"""A structlog processor that erases every marked value; it imports no structlog."""

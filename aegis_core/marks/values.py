@@ -1,0 +1,119 @@
+"""How values without a mark are written, by their type: plain ones as they are, containers item by item, and what
+nobody described is erased."""
+
+from collections.abc import Mapping, Sequence, Set
+from enum import Enum
+from typing import Any
+
+from aegis_core.marks.classified import Classified
+from aegis_core.marks.plans import SCALARS, Plan, Rules
+from aegis_core.marks.taxonomy import UNKNOWN
+from aegis_core.marks.walk import Walk
+
+# Known by name, so that none of these modules is loaded for it.
+_AS_THEY_ARE = frozenset({
+    ("datetime", "datetime"),
+    ("datetime", "date"),
+    ("datetime", "time"),
+    ("datetime", "timedelta"),
+    ("uuid", "UUID"),
+    ("decimal", "Decimal"),
+})  # fmt: skip
+
+
+def plan_of_values(type_: type, rules: Rules, /) -> Plan:
+    """Make the plan for values of a type that has no fields known to the marks."""
+    if issubclass(type_, Classified):
+        return lambda o, w=None: rules.marked(o, o.data_class)
+    if issubclass(type_, Enum):
+        return _enum
+    for plain in (str, bool, int, float):
+        if issubclass(type_, plain):
+            return _plain(plain)
+    if issubclass(type_, bytes | bytearray | memoryview):
+        return lambda o, w=None: f"[{memoryview(o).nbytes} bytes]"
+    if issubclass(type_, Mapping):
+        return lambda o, w=None: _mapping(o, w, rules)
+    if hasattr(type_, "_mapping"):  # a SQLAlchemy row: a sequence that knows the names of its columns
+        return lambda o, w=None: _mapping(o._mapping, w, rules)  # noqa: SLF001 - its public name
+    if issubclass(type_, tuple) and hasattr(type_, "_fields"):
+        return lambda o, w=None: _mapping(o._asdict(), w, rules)
+    if type_ is not range and issubclass(type_, Sequence | Set) or type_.__name__ == "deque":
+        return lambda o, w=None: _sequence(o, w, rules)
+    names = {(base.__module__, base.__qualname__) for base in type_.__mro__}
+    if names & _AS_THEY_ARE:
+        return lambda o, w=None: o
+    if ("pathlib", "PurePath") in names:
+        return lambda o, w=None: str(o)
+    if issubclass(type_, type):
+        return lambda o, w=None: f"{o.__module__}.{o.__qualname__}"
+    marker = f"[{type_.__qualname__}]"  # also exceptions: their text may quote any value
+    return lambda o, w=None: marker
+
+
+def _plain(base: type) -> Plan:
+    """A subclass of a plain type (markup-safe text, a quantity) as the plain value, whatever its ``__str__`` says."""
+    if base is str:
+        return lambda o, w=None: str.__str__(o)
+    if base is int:
+        return lambda o, w=None: int.__int__(o)
+    return lambda o, w=None: float.__float__(o)
+
+
+def _enum(o: Enum, w: Walk | None = None) -> object:
+    return o.value if type(o.value) in SCALARS else o.name
+
+
+def _mapping(value: Mapping[Any, object], walk: Walk | None, rules: Rules) -> object:
+    walk, top = (walk, False) if walk else (Walk(value), True)
+    if not top and (stop := walk.enter(value)):
+        return stop
+    try:
+        if "resourceType" in value:
+            from aegis_core.marks.fhir import write_resource
+
+            return write_resource(value, walk, rules)
+        return write_items(value, walk, rules)
+    except Exception:  # noqa: BLE001 - whatever a mapping raises, nothing of it is written
+        return UNKNOWN.UNRESOLVED.marker
+    finally:
+        walk.leave(value)
+
+
+def write_items(value: Mapping[Any, object], walk: Walk, rules: Rules, /) -> dict[str, object]:
+    """Write a mapping's items under loose names, as far as the walk goes."""
+    written: dict[str, object] = {}
+    for key, item in value.items():
+        walk.left -= 1
+        if walk.left < 0:
+            written["[size]"] = "[size]"
+            break
+        written[key if type(key) is str else key_text(key, rules)] = rules.loose(key, item, walk)
+    return written
+
+
+def key_text(key: object, rules: Rules, /) -> str:
+    """Write a key that is no plain text."""
+    if key is None or isinstance(key, bool):
+        return {None: "null", True: "true", False: "false"}[key]
+    shown = rules.nested(key, None)
+    return str(shown) if isinstance(shown, str | int | float) or type(shown).__module__ in {"datetime", "uuid", "decimal"} else "[key]"
+
+
+def _sequence(value: Any, walk: Walk | None, rules: Rules) -> object:
+    walk, top = (walk, False) if walk else (Walk(value), True)
+    if not top and (stop := walk.enter(value)):
+        return stop
+    try:
+        written: list[object] = []
+        for item in value:
+            walk.left -= 1
+            if walk.left < 0:
+                written.append("[size]")
+                break
+            written.append(item if type(item) in SCALARS else rules.nested(item, walk))
+        return written
+    except Exception:  # noqa: BLE001 - whatever a container raises, nothing of it is written
+        return UNKNOWN.UNRESOLVED.marker
+    finally:
+        walk.leave(value)
