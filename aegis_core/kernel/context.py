@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from types import MappingProxyType, TracebackType
+from typing import Final
 
 import attrs
 
@@ -60,13 +61,14 @@ class Context:
     expires_at: float | None = None
 
 
-_EMPTY = Context()
-_current: ContextVar[Context] = ContextVar("aegis_core.context", default=_EMPTY)
+EMPTY: Final = Context()
+"""What `current` gives where nothing was set."""
+context_variable: Final[ContextVar[Context]] = ContextVar("aegis_core.context", default=EMPTY)
 
 
 def current() -> Context:
     """The context of the work in hand; never None, and empty where none was set."""
-    return _current.get()
+    return context_variable.get()
 
 
 class _Using:
@@ -77,11 +79,11 @@ class _Using:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._token: Token[Context] | None = None
-        self._before = _EMPTY
+        self._before = EMPTY
 
     def __enter__(self) -> Context:
-        self._before = _current.get()
-        self._token = _current.set(self._context)
+        self._before = context_variable.get()
+        self._token = context_variable.set(self._context)
         return self._context
 
     def __exit__(
@@ -91,10 +93,10 @@ class _Using:
         if token is None:
             return
         try:
-            _current.reset(token)
+            context_variable.reset(token)
         except ValueError:
             # Left in another context than it was entered in, as asynchronous generators are at times.
-            _current.set(self._before)
+            context_variable.set(self._before)
 
 
 def using(context: Context, /) -> AbstractContextManager[Context]:

@@ -1,15 +1,15 @@
 """What a sink does to everything that it writes: one `Redaction` a profile."""
 
+from _weakref import ref
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from typing import Any, Final, cast
-from weakref import WeakSet
 
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.names import LEARNED
 from aegis_core.marks.plans import SCALARS, Plan, compile_plan
 from aegis_core.marks.port import Redactor
 from aegis_core.marks.redactors import erase
-from aegis_core.marks.shapes import forgetters, shape_of
+from aegis_core.marks.shapes import MOST_TYPES, forgetters, shape_of
 from aegis_core.marks.taxonomy import UNKNOWN, DataClass
 from aegis_core.marks.values import plan_of_values
 from aegis_core.marks.walk import Walk
@@ -18,7 +18,7 @@ EXEMPT: Final = frozenset(("event", "level", "timestamp", "logger"))
 """Keys of an event whose names are never taken for a mark."""
 ERROR: Final = "[error]"
 
-_live: "WeakSet[Redaction]" = WeakSet()
+_live: "list[ref[Redaction]]" = []
 
 
 class Redaction:
@@ -29,7 +29,7 @@ class Redaction:
         keep: names that are shown although a marked field is called so.
     """
 
-    __slots__ = ("__weakref__", "_plans", "_rules", "_skip", "keep")
+    __slots__ = ("__weakref__", "plans", "_rules", "_skip", "keep")
 
     def __init__(self, rules: Mapping[DataClass, Redactor] | None = None, /, *, keep: Collection[str] = ()) -> None:
         self._rules = {
@@ -39,8 +39,8 @@ class Redaction:
         }
         self.keep = frozenset(keep)
         self._skip = self.keep | EXEMPT
-        self._plans = _Plans(self)
-        _live.add(self)
+        self.plans = _Plans(self)
+        _live.append(ref(self, _live.remove))
 
     # ------------------------------------------------------------------------------------------- for applications
 
@@ -54,7 +54,7 @@ class Redaction:
         if shape is None:
             marker = f"[{type_.__qualname__}]"
             return lambda _: {"type": marker}
-        return self._plans[type_] if shape.access != "mapping" else compile_plan(shape, self)
+        return self.plans[type_] if shape.access != "mapping" else compile_plan(shape, self)
 
     def event(self, logger: object, method: str, event: MutableMapping[str, Any], /) -> MutableMapping[str, Any]:
         """Redact an event in place: a structlog processor. It stands last but for the renderer.
@@ -62,7 +62,7 @@ class Redaction:
         ``exc_info`` becomes ``exception``: types and places, without messages, locals or lines of source.
         """
         found = LEARNED.get
-        plans = self._plans
+        plans = self.plans
         try:
             if "resourceType" in event:  # log.info("read", **resource)
                 resource = {key: event[key] for key in event if key not in EXEMPT}
@@ -74,7 +74,7 @@ class Redaction:
                     if type(value) not in SCALARS and key != "_record":
                         event[key] = plans[type(value)](value, None)
                 else:
-                    event[key] = self._hit(key, value, data_class)
+                    event[key] = self.hit(key, value, data_class)
             if "exc_info" in event and "exc_info" not in self.keep:
                 traced = event.pop("exc_info")
                 if traced:
@@ -86,14 +86,14 @@ class Redaction:
     def fields(self, fields: Mapping[str, object], /) -> dict[str, object]:
         """Redact loose keywords into a new dict."""
         found = LEARNED.get
-        plans = self._plans
+        plans = self.plans
         written: dict[str, object] = {}
         for key, value in fields.items():
             data_class = found(key)
             if data_class is None or key in self.keep:
                 written[key] = value if type(value) in SCALARS else plans[type(value)](value, None)
             else:
-                written[key] = self._hit(key, value, data_class)
+                written[key] = self.hit(key, value, data_class)
         return written
 
     def value(self, name: str | None, value: object, /) -> object:
@@ -114,12 +114,12 @@ class Redaction:
         """Write a value under a name that bears no mark of its own."""
         data_class = LEARNED.get(name) if type(name) is str else _class_of_name(name)
         if data_class is not None and name not in self.keep:
-            return self._hit(name, value, data_class)
-        return value if type(value) in SCALARS else self._plans[type(value)](value, walk)
+            return self.hit(name, value, data_class)
+        return value if type(value) in SCALARS else self.plans[type(value)](value, walk)
 
     def nested(self, value: object, walk: Walk | None, /) -> object:
         """Write a value that bears no mark, by its type."""
-        return self._plans[type(value)](value, walk)
+        return self.plans[type(value)](value, walk)
 
     def typed(self, type_: type, /) -> bool:
         """Say whether values of a type say of themselves what may be written."""
@@ -135,7 +135,7 @@ class Redaction:
         except Exception:  # noqa: BLE001 - what raises inside a redactor is erased
             return data_class.marker
 
-    def _hit(self, name: object, value: object, data_class: DataClass) -> object:
+    def hit(self, name: object, value: object, data_class: DataClass) -> object:
         if data_class is UNKNOWN.EXCEPTION and name == "exc_info":
             from aegis_core.marks.traces import describe
 
@@ -170,6 +170,8 @@ class _Plans(dict[type, Plan]):
         self._redaction = redaction
 
     def __missing__(self, type_: type) -> Plan:
+        if len(self) >= MOST_TYPES:
+            self.clear()
         made = self[type_] = self._redaction._make(type_)  # noqa: SLF001 - one thing in two classes
         return made
 
@@ -197,8 +199,10 @@ def _class_of_name(name: object) -> DataClass | None:
 
 
 def _forget() -> None:
-    for redaction in list(_live):
-        redaction._plans.clear()  # noqa: SLF001 - one thing in two classes
+    for alive in list(_live):
+        redaction = alive()
+        if redaction is not None:
+            redaction.plans.clear()
 
 
 forgetters.append(_forget)
