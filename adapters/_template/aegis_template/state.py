@@ -4,8 +4,6 @@ import base64
 import fcntl
 import json
 import os
-import re
-from bisect import bisect_right
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from errno import EDQUOT, ENOSPC
@@ -16,24 +14,21 @@ import anyio.to_thread
 
 from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
-from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.errors import ErrorCode
 from aegis_core.kernel.health import Health
-from aegis_core.kernel.state import LARGEST_BODY, StateCapabilities, StateDocument
+from aegis_core.kernel.registry import check_options, local_path
+from aegis_core.kernel.state import StateCapabilities, StateDocument, check_body, check_listing, check_name, moved_on
 from aegis_core.kernel.url import ServiceUrl
 
 T = TypeVar("T")
 R = TypeVar("R")
 Documents = dict[str, tuple[str, str]]
 
-_SEGMENT = r"(?!\.)[A-Za-z0-9._\-@=+]+"
-_NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
-
 
 def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> "TemplateState":
     """Make the adapter for ``template:FILE``. Does no I/O."""
-    if not url.path:
-        raise AegisError(ErrorCode.INVALID_ARGUMENT, "name a file: template:state.json", adapter="template")
-    return TemplateState(Path(url.path), entropy=deps.entropy)
+    check_options(url)
+    return TemplateState(local_path(url), entropy=deps.entropy)
 
 
 class TemplateState:
@@ -63,7 +58,7 @@ class TemplateState:
         """Up if the file can be read."""
         try:
             count = len(await self._hop(self._read))
-        except (OSError, ValueError, AegisError) as error:
+        except (OSError, ValueError) as error:
             return Health("down", type(error).__name__)
         return Health("up", facts={"documents": count})
 
@@ -87,22 +82,21 @@ class TemplateState:
 
     async def get(self, name: str, /) -> StateDocument | None:
         """See the port."""
-        _check(name)
+        check_name(name)
         found = (await self._hop(self._read)).get(name)
         return StateDocument(name, base64.b64decode(found[1]), found[0]) if found else None
 
     async def put(self, name: str, body: bytes, /, *, expected: str | None) -> str:
         """See the port."""
-        _check(name)
-        if len(body) > LARGEST_BODY:
-            raise AegisError(ErrorCode.INVALID_ARGUMENT, "a body is at most 16 MiB long", adapter=self.name)
+        check_name(name)
+        check_body(body)
         revision = self._entropy.octets(16).hex()  # random, so that none is used twice
         written = (revision, base64.b64encode(body).decode())
 
         def change(documents: Documents) -> None:
             found = documents.get(name)
             if (found[0] if found else None) != expected:
-                raise AegisError(ErrorCode.CONFLICT, "somebody else changed the document", adapter=self.name)
+                raise moved_on(name, operation="state.put", adapter=self.name)
             documents[name] = written
 
         await self._hop(lambda: self._change(change))
@@ -110,20 +104,20 @@ class TemplateState:
 
     async def delete(self, name: str, /, *, expected: str | None = None) -> None:
         """See the port."""
-        _check(name)
+        check_name(name)
 
         def change(documents: Documents) -> None:
             found = documents.pop(name, None)
             if expected is not None and (not found or found[0] != expected):
-                raise AegisError(ErrorCode.CONFLICT, "somebody else changed the document", adapter=self.name)
+                raise moved_on(name, operation="state.delete", adapter=self.name)
 
         await self._hop(lambda: self._change(change))
 
     async def names(self, prefix: str, /, *, after: str = "", limit: int = 1000) -> Sequence[str]:
         """See the port."""
-        found = sorted(name for name in await self._hop(self._read) if name.startswith(prefix))
-        start = bisect_right(found, after)
-        return found[start : start + limit]
+        check_listing(prefix, after, limit)
+        documents = await self._hop(self._read)
+        return sorted(name for name in documents if name.startswith(prefix) and name > after)[:limit]
 
     async def _hop(self, work: Callable[[], R]) -> R:
         return await anyio.to_thread.run_sync(work)  # one hop an operation
@@ -157,8 +151,3 @@ class TemplateState:
         with self._file.with_name(f".{self._file.name}.lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
-
-
-def _check(name: str) -> None:
-    if len(name) > 512 or not _NAME.fullmatch(name) or name.split("/", 1)[0] == "journal":
-        raise AegisError(ErrorCode.INVALID_ARGUMENT, "a document cannot have this name", adapter="template")
