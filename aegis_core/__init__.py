@@ -5,9 +5,9 @@ from aegis_core._lazy import lazy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from aegis_core.marks.aliases import AccessToken as AccessToken
-    from aegis_core.marks.aliases import AdmissionDate as AdmissionDate
+    from aegis_core.marks.date_aliases import AdmissionDate as AdmissionDate
     from aegis_core.marks.aliases import ApiKey as ApiKey
-    from aegis_core.marks.aliases import BirthDate as BirthDate
+    from aegis_core.marks.date_aliases import BirthDate as BirthDate
     from aegis_core.marks.aliases import CardNumber as CardNumber
     from aegis_core.marks.aliases import ClinicalNote as ClinicalNote
     from aegis_core.marks.aliases import DeviceId as DeviceId
@@ -112,9 +112,9 @@ __all__ = [
 
 _NAMES = {
     "AccessToken": "aegis_core.marks.aliases",
-    "AdmissionDate": "aegis_core.marks.aliases",
+    "AdmissionDate": "aegis_core.marks.date_aliases",
     "ApiKey": "aegis_core.marks.aliases",
-    "BirthDate": "aegis_core.marks.aliases",
+    "BirthDate": "aegis_core.marks.date_aliases",
     "Canary": "aegis_core.marks.canary",
     "CardNumber": "aegis_core.marks.aliases",
     "Classified": "aegis_core.marks.classified",

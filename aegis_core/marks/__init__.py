@@ -5,9 +5,9 @@ from aegis_core._lazy import lazy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from aegis_core.marks.aliases import AccessToken as AccessToken
-    from aegis_core.marks.aliases import AdmissionDate as AdmissionDate
+    from aegis_core.marks.date_aliases import AdmissionDate as AdmissionDate
     from aegis_core.marks.aliases import ApiKey as ApiKey
-    from aegis_core.marks.aliases import BirthDate as BirthDate
+    from aegis_core.marks.date_aliases import BirthDate as BirthDate
     from aegis_core.marks.aliases import CardNumber as CardNumber
     from aegis_core.marks.aliases import ClinicalNote as ClinicalNote
     from aegis_core.marks.aliases import DeviceId as DeviceId
@@ -130,9 +130,9 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "AccessToken": ".aliases",
-        "AdmissionDate": ".aliases",
+        "AdmissionDate": ".date_aliases",
         "ApiKey": ".aliases",
-        "BirthDate": ".aliases",
+        "BirthDate": ".date_aliases",
         "Canary": ".canary",
         "CardNumber": ".aliases",
         "Classified": ".classified",

@@ -1,14 +1,11 @@
 """Ready marks for the fields that most health services have."""
 
-from datetime import date
 from typing import Annotated, TypeAlias
 
 from aegis_core.marks.taxonomy import FINANCIAL, PHI, PII, SECRET
 
 PatientName: TypeAlias = Annotated[str, PHI.NAME]
 Mrn: TypeAlias = Annotated[str, PHI.MRN]
-BirthDate: TypeAlias = Annotated[date, PHI.BIRTH_DATE]
-AdmissionDate: TypeAlias = Annotated[date, PHI.DATE]
 PatientAddress: TypeAlias = Annotated[str, PHI.ADDRESS]
 ZipCode: TypeAlias = Annotated[str, PHI.ZIP]
 PatientPhone: TypeAlias = Annotated[str, PHI.PHONE]

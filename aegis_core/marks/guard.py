@@ -6,7 +6,6 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from aegis_core.marks.redaction import DEFAULT
-from aegis_core.marks.shapes import shape_of
 
 C = TypeVar("C", bound=type)
 
@@ -24,6 +23,8 @@ def guarded(cls: C) -> C:
     Returns:
         The class itself.
     """
+    from aegis_core.marks.shapes import shape_of  # loads the readers, which a bare import does not need
+
     shape_of(cls, quiet=True)
     if type(cls).__name__ == "_TypedDictMeta":  # a plain dict at run time: only its names can be learned
         return cls
@@ -43,6 +44,8 @@ def _place(cls: Any, name: str, function: Callable[..., object]) -> None:
 
 
 def _repr(self: object) -> str:
+    from aegis_core.marks.shapes import shape_of
+
     cls = type(self)
     written = DEFAULT.plan(cls)(self)
     if not isinstance(written, dict):

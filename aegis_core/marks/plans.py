@@ -8,14 +8,10 @@ from collections.abc import Callable, Mapping
 from keyword import iskeyword
 from typing import Any, Protocol
 
-from aegis_core.marks.names import LEARNED
 from aegis_core.marks.port import Redactor
 from aegis_core.marks.shapes import Field, Shape
 from aegis_core.marks.taxonomy import UNKNOWN, DataClass
-from aegis_core.marks.walk import Walk
-
-SCALARS = frozenset((str, int, float, bool, type(None)))
-"""Exact types of values that hold no others and need no look where they bear no mark."""
+from aegis_core.marks.walk import SCALARS, Walk
 
 Plan = Callable[..., Any]
 """``plan(value, walk=None)``: what may be written in the value's place."""
@@ -188,4 +184,4 @@ def _by_items(shape: Shape, rules: Rules) -> Plan:
     return plan
 
 
-__all__ = ["LEARNED", "SCALARS", "Plan", "Rules", "compile_plan"]
+__all__ = ["SCALARS", "Plan", "Rules", "compile_plan"]

@@ -2,17 +2,17 @@
 
 from _weakref import ref
 from collections.abc import Callable, Collection, Mapping, MutableMapping
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.names import LEARNED
-from aegis_core.marks.plans import SCALARS, Plan, compile_plan
-from aegis_core.marks.port import Redactor
-from aegis_core.marks.redactors import erase
-from aegis_core.marks.shapes import MOST_TYPES, forgetters, shape_of
 from aegis_core.marks.taxonomy import UNKNOWN, DataClass
-from aegis_core.marks.values import plan_of_values
-from aegis_core.marks.walk import Walk
+from aegis_core.marks.walk import SCALARS, Walk
+
+# What reads types and compiles plans is loaded with the first plan: `redact_event` is imported by every start.
+if TYPE_CHECKING:
+    from aegis_core.marks.plans import Plan
+    from aegis_core.marks.port import Redactor
 
 EXEMPT: Final = frozenset(("event", "level", "timestamp", "logger"))
 """Keys of an event whose names are never taken for a mark."""
@@ -29,14 +29,19 @@ class Redaction:
         keep: names that are shown although a marked field is called so.
     """
 
-    __slots__ = ("__weakref__", "plans", "_rules", "_skip", "keep")
+    __slots__ = ("__weakref__", "_rules", "_skip", "keep", "plans")
 
-    def __init__(self, rules: Mapping[DataClass, Redactor] | None = None, /, *, keep: Collection[str] = ()) -> None:
-        self._rules = {
-            data_class: redactor
-            for data_class, redactor in (rules or {}).items()
-            if redactor is not erase and data_class.taxonomy not in {"unknown", "public"}
-        }
+    def __init__(self, rules: "Mapping[DataClass, Redactor] | None" = None, /, *, keep: Collection[str] = ()) -> None:
+        self._rules: dict[DataClass, Redactor] = {}
+        if rules:
+            from aegis_core.marks.redactors import erase
+
+            never = {"unknown", "public"}
+            self._rules = {
+                data_class: redactor
+                for data_class, redactor in rules.items()
+                if redactor is not erase and data_class.taxonomy not in never
+            }
         self.keep = frozenset(keep)
         self._skip = self.keep | EXEMPT
         self.plans = _Plans(self)
@@ -50,6 +55,9 @@ class Redaction:
         Compiled once a type. It touches no unloaded attribute and never raises; of a type that the marks do not know
         it gives ``{"type": "[Name]"}``.
         """
+        from aegis_core.marks.plans import compile_plan
+        from aegis_core.marks.shapes import shape_of
+
         shape = shape_of(type_)
         if shape is None:
             marker = f"[{type_.__qualname__}]"
@@ -106,7 +114,7 @@ class Redaction:
 
     # --------------------------------------------------------------------------------------------------- for plans
 
-    def rule(self, data_class: DataClass, /) -> Redactor | None:
+    def rule(self, data_class: DataClass, /) -> "Redactor | None":
         """Give the redactor of a class; None: erase."""
         return self._rules.get(data_class)
 
@@ -123,6 +131,8 @@ class Redaction:
 
     def typed(self, type_: type, /) -> bool:
         """Say whether values of a type say of themselves what may be written."""
+        from aegis_core.marks.shapes import shape_of
+
         return issubclass(type_, Classified) or shape_of(type_) is not None
 
     def marked(self, value: object, data_class: DataClass, /) -> object:
@@ -135,7 +145,8 @@ class Redaction:
         except Exception:  # noqa: BLE001 - what raises inside a redactor is erased
             return data_class.marker
 
-    def hit(self, name: object, value: object, data_class: DataClass) -> object:
+    def hit(self, name: object, value: object, data_class: DataClass, /) -> object:
+        """Write a value under a name that was learned: what the logger calls where it finds one itself."""
         if data_class is UNKNOWN.EXCEPTION and name == "exc_info":
             from aegis_core.marks.traces import describe
 
@@ -144,7 +155,11 @@ class Redaction:
             data_class = value.data_class
         return self.marked(value, data_class)
 
-    def _make(self, type_: type) -> Plan:
+    def _make(self, type_: type) -> "Plan":
+        from aegis_core.marks.plans import compile_plan
+        from aegis_core.marks.shapes import shape_of
+        from aegis_core.marks.values import plan_of_values
+
         try:
             shape = shape_of(type_) if type_ is not dict else None
             made = plan_of_values(type_, self) if shape is None else compile_plan(shape, self)
@@ -163,20 +178,23 @@ class Redaction:
         return write
 
 
-class _Plans(dict[type, Plan]):
+MOST_PLANS: Final = 4096  #: programs that make classes without end start over
+
+
+class _Plans(dict[type, "Plan"]):
     __slots__ = ("_redaction",)
 
     def __init__(self, redaction: Redaction) -> None:
         self._redaction = redaction
 
-    def __missing__(self, type_: type) -> Plan:
-        if len(self) >= MOST_TYPES:
+    def __missing__(self, type_: type) -> "Plan":
+        if len(self) >= MOST_PLANS:
             self.clear()
         made = self[type_] = self._redaction._make(type_)  # noqa: SLF001 - one thing in two classes
         return made
 
 
-def _apply(redactor: Redactor, value: object, data_class: DataClass, left: int) -> object:
+def _apply(redactor: "Redactor", value: object, data_class: DataClass, left: int) -> object:
     if isinstance(value, Classified):
         value = cast(Any, value)._Classified__value  # noqa: SLF001 - the redactor is the purpose
     if value is None:
@@ -198,14 +216,13 @@ def _class_of_name(name: object) -> DataClass | None:
     return LEARNED.get(str.__str__(name)) if isinstance(name, str) else None
 
 
-def _forget() -> None:
+def forget_plans() -> None:
+    """Compile every plan anew: a class was marked after its plan may have been made."""
     for alive in list(_live):
         redaction = alive()
         if redaction is not None:
             redaction.plans.clear()
 
-
-forgetters.append(_forget)
 
 DEFAULT: Final = Redaction()
 """Erases every class."""

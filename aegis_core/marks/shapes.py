@@ -2,8 +2,7 @@
 
 import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping
-from weakref import WeakKeyDictionary
+from collections.abc import Iterable, Mapping
 
 from aegis_core.marks.annotations import Scope, Unresolvable
 from aegis_core.marks.names import learn
@@ -37,11 +36,11 @@ class Shape:
         self.missing = tuple(missing)  # annotations that can't be resolved; then every field is erased
 
 
-_tables: WeakKeyDictionary[type, dict[str, DataClass]] = WeakKeyDictionary()
-_shapes: WeakKeyDictionary[type, Shape | None] = WeakKeyDictionary()
+MOST_TYPES: typing.Final = 4096  #: shapes and plans kept; programs that make classes without end start over
+
+_tables: dict[type, dict[str, DataClass]] = {}
+_shapes: dict[type, Shape | None] = {}
 _said: set[str] = set()
-forgetters: list[Callable[[], None]] = []
-"""Called when a class was marked after its plan may have been compiled."""
 
 
 def mark(type_: type, /, **fields: DataClass) -> None:
@@ -59,8 +58,9 @@ def mark(type_: type, /, **fields: DataClass) -> None:
     _shapes.clear()
     for name, data_class in fields.items():
         learn(name, data_class)
-    for forget in forgetters:
-        forget()
+    from aegis_core.marks.redaction import forget_plans
+
+    forget_plans()
 
 
 def marks_of(type_: type, /) -> Mapping[str, DataClass | None]:
@@ -89,6 +89,8 @@ def shape_of(type_: type, /, *, quiet: bool = False) -> Shape | None:
         if quiet:
             return shape
         _say_once(type_, shape.missing)
+    if len(_shapes) >= MOST_TYPES:
+        _shapes.clear()
     _shapes[type_] = shape
     return shape
 

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+SCALARS: Final = frozenset((str, int, float, bool, type(None)))
+"""Exact types of values that hold no others and need no look where they bear no mark."""
 MAX_DEPTH: Final = 16
 MAX_VALUES: Final = 10_000
 
