@@ -29,13 +29,13 @@ def lazy(
         except KeyError:
             msg = f"module {package!r} has no attribute {name!r}"
             raise AttributeError(msg) from None
-        import importlib
         import sys
 
-        if target.startswith(":"):
-            value: object = importlib.import_module(f"{package}.{target[1:]}")
-        else:
-            value = getattr(importlib.import_module(target, package), name)
+        # Not importlib.import_module: that package costs as much as three of ours.
+        module = f"{package}.{target[1:]}" if target[0] in ".:" else target
+        __import__(module)
+        found: object = sys.modules[module]
+        value = found if target[0] == ":" else getattr(found, name)
         setattr(sys.modules[package], name, value)
         return value
 
