@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from aegis_core.kernel.recorder import Receipt as Receipt
     from aegis_core.kernel.recorder import Recorder as Recorder
     from aegis_core.kernel.recorder import Unrecorded as Unrecorded
+    from aegis_core.kernel.registry import Registry as Registry
+    from aegis_core.kernel.settings import Settings as Settings
     from aegis_core.kernel.state import StateCapabilities as StateCapabilities
     from aegis_core.kernel.state import StateDocument as StateDocument
     from aegis_core.kernel.state import StateStore as StateStore
@@ -75,8 +77,10 @@ __all__ = [
     "Purpose",
     "Receipt",
     "Recorder",
+    "Registry",
     "SeededEntropy",
     "ServiceUrl",
+    "Settings",
     "SettingsError",
     "StateCapabilities",
     "StateDocument",
@@ -120,10 +124,12 @@ __getattr__, __dir__ = lazy(
         "Purpose": "aegis_core.marks.purpose",
         "Receipt": ".recorder",
         "Recorder": ".recorder",
+        "Registry": ".registry",
         "SYSTEM_CLOCK": ".clock",
         "SYSTEM_ENTROPY": ".entropy",
         "SeededEntropy": ".entropy",
         "ServiceUrl": ".url",
+        "Settings": ".settings",
         "SettingsError": ".problems",
         "StateCapabilities": ".state",
         "StateDocument": ".state",

@@ -92,7 +92,7 @@ class Pending(Generic[T]):
                 future.set_result(None)
 
         def callback() -> None:
-            if asyncio._get_running_loop() is loop:  # noqa: SLF001 - the documented way raises off a loop
+            if asyncio._get_running_loop() is loop:
                 wake()
                 return
             try:
@@ -147,7 +147,7 @@ class Pending(Generic[T]):
                 ``deadline_exceeded`` when the time is over, and the work goes on.
         """
         if not self.done:
-            if _in_trio() or asyncio._get_running_loop() is not None:  # noqa: SLF001 - the documented way raises
+            if _in_trio() or asyncio._get_running_loop() is not None:
                 raise AegisError(ErrorCode.INVALID_ARGUMENT, "wait() would block the running event loop: await instead")
             event = threading.Event()
             self.on_done(event.set)

@@ -65,12 +65,14 @@ class Registry:
         installed = self._group(kind)
         if url.scheme in installed:
             return None
-        hints = [did_you_mean(url.scheme, installed), f"installed: {', '.join(sorted(installed)) or 'none'}"]
+        meant = did_you_mean(url.scheme, installed)
+        there = f"installed: {', '.join(sorted(installed)) or 'none'}"
         return Problem(
             setting,
-            f'no adapter for the scheme "{url.scheme}"',
+            # Where nothing is near it, it may be a secret in the wrong place.
+            f'no adapter for the scheme "{url.scheme}"' if meant else "no adapter for its scheme",
             source,
-            "; ".join(hint for hint in hints if hint),
+            f"{meant} {there}".strip(),
         )
 
     def from_url(self, kind: str, url: ServiceUrl, deps: AdapterDeps, /, *, setting: str = "", source: str = "") -> Any:
