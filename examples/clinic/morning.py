@@ -1,0 +1,148 @@
+"""The work of a morning: every document filed and read, every result sent, every patient told, all on record."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import ClassVar, Protocol, TypeVar
+
+import anyio
+import attrs
+
+from aegis_core.app import Aegis
+from aegis_core.kernel.context import Principal, acting
+from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.recorder import AuditEvent
+from aegis_core.marks import PHI, Classified, Pseudonym, Purpose
+from aegis_core.notifications.model import Recipient
+from aegis_core.resilience import CountingBreaker
+from examples.clinic.lab import LabClient
+from examples.clinic.letters import ResultsReady
+from examples.clinic.model import Document, Intake, Patient
+
+T = TypeVar("T")
+
+#: How many documents, or letters, are in hand at once.
+AT_ONCE = 8
+
+
+class Acknowledge(Protocol):
+    """Is told of everything that the house has promised to keep, the moment it is promised."""
+
+    def __call__(self, kind: str, /, **facts: str) -> None: ...
+
+
+@attrs.frozen(kw_only=True)
+class ResultSent(AuditEvent):
+    """A result went to the lab's interface."""
+
+    action: ClassVar[str] = "clinic.result_sent"
+
+    document: str
+
+
+@attrs.define
+class Outcome:
+    """What was done."""
+
+    filed: Counter[str] = attrs.field(factory=Counter[str])
+    already_filed: int = 0
+    read: int = 0
+    sent: int = 0
+    waits: int = 0
+    letters: Counter[str] = attrs.field(factory=Counter[str])
+
+
+class Morning:
+    """One run over one input. Doing it twice does nothing twice."""
+
+    def __init__(
+        self,
+        aegis: Aegis,
+        principal: Principal,
+        lab: LabClient,
+        breaker: CountingBreaker,
+        names: Pseudonym,
+        /,
+        *,
+        acknowledge: Acknowledge,
+    ) -> None:
+        self._aegis = aegis
+        self._principal = principal
+        self._lab = lab
+        self._breaker = breaker
+        self._names = names
+        self._acknowledge = acknowledge
+        self.outcome = Outcome()
+
+    async def documents(self, intake: Intake, step: Callable[[str], None], /) -> None:
+        """File, read back and, where it is a result, send on every document."""
+        await _each(intake.documents, self._document, step)
+
+    async def letters(self, intake: Intake, step: Callable[[str], None], /) -> None:
+        """Tell every patient who has a document."""
+        owners = dict.fromkeys(document.patient_id for document in intake.documents)
+        patients = [intake.patients.get(owner) or Patient(patient_id=owner) for owner in owners]
+        await _each(patients, self._letter, step)
+
+    def _token(self, value: str) -> str:
+        """What stands for an id in keys and headers: nobody learns the id from it."""
+        return self._names(value, PHI.UNIQUE_ID).rpartition(":")[2]
+
+    async def _document(self, document: Document) -> None:
+        token = self._token(document.document_id)
+        key = f"documents/{document.kind.lower()}/{token}"
+        with acting(self._principal, purpose=Purpose.TREATMENT, subject=document.patient_id):
+            try:
+                await self._aegis.storage.upload(key, document.content)
+            except AegisError as error:
+                if error.code is not ErrorCode.ALREADY_EXISTS:
+                    raise
+                self.outcome.already_filed += 1
+            else:
+                self.outcome.filed[document.kind] += 1
+            self._acknowledge("stored", key=key, sha256=hashlib.sha256(document.content).hexdigest())
+            if await self._aegis.storage.download(key) != document.content:
+                raise AegisError(ErrorCode.CONFLICT, "another document is filed under this id", operation="clinic.file")
+            self.outcome.read += 1
+            if document.is_result:
+                await self._send(document.content, token)
+
+    async def _send(self, body: bytes, token: str) -> None:
+        while True:
+            try:
+                await self._breaker.execute(anyio.to_thread.run_sync, partial(self._lab.send, body, key=token))
+                break
+            except AegisError as error:
+                if not error.retryable:
+                    raise
+                self.outcome.waits += 1
+                self._aegis.log.debug("lab waits", code=error.code.value)
+                await anyio.sleep(error.retry_after or 0.05)
+        receipt = await self._aegis.audit.record(ResultSent(document=token))
+        self._acknowledge("recorded", event=str(receipt.event_id))
+        self.outcome.sent += 1
+
+    async def _letter(self, patient: Patient) -> None:
+        token = self._token(patient.patient_id)
+        addresses = {"email": Classified(patient.email, PHI.EMAIL)} if patient.email else {}
+        message = ResultsReady(to=Recipient(token, addresses, language=patient.language))
+        with acting(self._principal, purpose=Purpose.TREATMENT, subject=patient.patient_id):
+            delivery = await self._aegis.notify.send_immediate(message, key=f"results-ready-{token}")
+        self.outcome.letters[delivery.status] += 1
+        if delivery.status == "accepted":
+            self._acknowledge("mailed", key=f"results-ready-{token}")
+
+
+async def _each(items: Iterable[T], work: Callable[[T], Awaitable[None]], step: Callable[[str], None]) -> None:
+    """Do ``work`` for each item, a few at once; the first error ends all."""
+    waiting = iter(items)
+
+    async def worker() -> None:
+        for item in waiting:
+            await work(item)
+            step("")
+
+    async with anyio.create_task_group() as group:
+        for _ in range(AT_ONCE):
+            group.start_soon(worker)
