@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from aegis_core.kernel.errors import AegisError, ErrorCode
 
-Value: TypeAlias = "None | bool | int | str | list[Value] | tuple[Value, ...] | dict[str, Value]"
+Value: TypeAlias = "bool | int | str | list[Value] | tuple[Value, ...] | dict[str, Value] | None"
 
 LARGEST_INTEGER: Final = 2**53 - 1
 DEEPEST: Final = 32  #: levels of nesting; deeper values are refused
@@ -111,7 +111,7 @@ _loads: Final[Callable[[str], object]] = json.JSONDecoder(
 
 @lru_cache(maxsize=1)
 def accelerator() -> tuple[_Dumps, _Loads] | None:
-    """orjson's ``dumps`` for the profile and ``loads``, if it is installed. Neither checks all of the profile."""
+    """The ``dumps`` of orjson for the profile and ``loads``, if it is installed. Neither checks all of the profile."""
     # Found at first use: importing this module must not load an accelerator.
     try:
         import orjson

@@ -129,9 +129,7 @@ def open_checkpoint(
     return Verified(checkpoint, log_keys, witness_keys)
 
 
-def _signers(
-    checkpoint: SignedCheckpoint, note: Note, keys: Sequence[VerifierKey]
-) -> tuple[VerifierKey, ...]:
+def _signers(checkpoint: SignedCheckpoint, note: Note, keys: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
     known = {(key.name, key.key_id): key for key in keys}
     verified: dict[VerifierKey, None] = {}
     for each in note.signatures:
@@ -154,9 +152,7 @@ def _has_signed(key: VerifierKey, checkpoint: SignedCheckpoint, text: str, signa
                 Ed25519PublicKey.from_public_bytes(key.public).verify(inner, ed25519_message(text, timestamp))
             case KeyType.COSIGNATURE_ML_DSA_44:
                 timestamp, inner = unpack_cosignature(signature)
-                message = ml_dsa_44_message(
-                    key.name, timestamp, checkpoint.origin, checkpoint.size, checkpoint.root
-                )
+                message = ml_dsa_44_message(key.name, timestamp, checkpoint.origin, checkpoint.size, checkpoint.root)
                 MLDSA44PublicKey.from_public_bytes(key.public).verify(inner, message)
     except (InvalidSignature, AegisError, ValueError):
         return False

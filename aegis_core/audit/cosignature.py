@@ -17,9 +17,7 @@ def ed25519_message(text: str, timestamp: int, /) -> bytes:
     return f"cosignature/v1\ntime {timestamp}\n{text}".encode()
 
 
-def ml_dsa_44_message(
-    name: str, timestamp: int, origin: str, size: int, root: bytes, /, *, start: int = 0
-) -> bytes:
+def ml_dsa_44_message(name: str, timestamp: int, origin: str, size: int, root: bytes, /, *, start: int = 0) -> bytes:
     """What a cosigner's ML-DSA-44 key signs.
 
     Arguments:

@@ -1,4 +1,4 @@
-"""How an event is spelled as an entry of the log, version 1 (``docs/reference/audit-entry.md``). Pure; seals nothing."""
+"""How an event is spelled as an entry of the log, version 1 (``docs/reference/audit-entry.md``). Seals nothing."""
 
 import re
 import time
@@ -40,7 +40,13 @@ TIME_FORM: Final = re.compile(TIME_PATTERN)
 ID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 ID_FORM: Final = re.compile(ID_PATTERN)
 
-_KINDS: Final[Mapping[str, type]] = {"v": int, "roles": list, "subject": dict, "data": dict, "sealed": dict}  # others: str
+_KINDS: Final[Mapping[str, type]] = {
+    "v": int,
+    "roles": list,
+    "subject": dict,
+    "data": dict,
+    "sealed": dict,
+}  # others: str
 _SUBJECT: Final = frozenset({"token", "key", "sealed"})
 _SEALED: Final = frozenset({"class", "key", "box"})
 

@@ -52,9 +52,7 @@ class Note:
 
     def encode(self) -> str:
         """The note as it lies in a file."""
-        lines = (
-            f"{_DASH}{each.name} {b64encode(each.key_id + each.signature).decode()}\n" for each in self.signatures
-        )
+        lines = (f"{_DASH}{each.name} {b64encode(each.key_id + each.signature).decode()}\n" for each in self.signatures)
         return f"{self.text}\n{''.join(lines)}"
 
     @classmethod

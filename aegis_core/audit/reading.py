@@ -35,7 +35,7 @@ def _usual_spelling() -> re.Pattern[bytes]:
         return f'(?:"{name}":{value},)?+'
 
     parts = [
-        rf'\{{"action":"[ !#-\[\]-~\x7f]++",',
+        r'\{"action":"[ !#-\[\]-~\x7f]++",',
         maybe("correlation"),
         maybe("data", f"(?P<data>{some(f'{text}:{plain}', ('{', '}'))})"),
         f'"id":"(?P<id>{ID_PATTERN})",',

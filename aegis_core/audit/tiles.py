@@ -91,14 +91,18 @@ def tiles_grown(old: int, new: int, /) -> list[Tile]:
 
 
 def tiles_dropped(old: int, new: int, /) -> list[Tile]:
-    """Partial tiles and bundles of the log of ``old`` entries that may go once the checkpoint of ``new`` is out."""
+    """Partial tiles and bundles of the log of ``old`` entries that may go once the checkpoint of ``new`` is out.
+
+    Those whose full tile is there by then. Narrower ones of the same position, from checkpoints before, may go with
+    them: all lie under the full tile's path with ``.p/`` behind it.
+    """
     if not 0 <= old <= new:
         _refuse("a log never shrinks")
     dropped: list[Tile] = []
     for level in (None, *range(levels_of(old))):
         shift = 8 * (level or 0)
         position, width = divmod(old >> shift, WIDTH)
-        if width and old >> shift != new >> shift:
+        if width and (new >> shift) // WIDTH > position:
             dropped.append(Tile(level, position, width))
     return dropped
 

@@ -207,9 +207,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
     return last == 0 and node == root
 
 
-def verify_consistency(
-    old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]
-) -> bool:
+def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> bool:
     """Whether a proof shows that the new tree extends the old one (RFC 9162 §2.1.4.2).
 
     An empty tree has one root and is extended by every tree; trees of one size have one root. Both need no proof, and

@@ -126,9 +126,10 @@ class _Log:
             if self._reading is not None and leaves:
                 self._reading.entries(position * WIDTH, bodies)
             # Where one side cannot be had, the other stands in, so that what lies above can still be compared.
-            self._take(width, leaves or stored or bytes(width * HASH_SIZE), stored or leaves)
+            by_entries = leaves or stored or bytes(width * HASH_SIZE)
+            self._take(width, by_entries, stored or by_entries)
             if position == cut_at:
-                self._at_older = leaves or stored or bytes(width * HASH_SIZE)
+                self._at_older = by_entries
             if progress is not None:
                 progress(min(size, (position + 1) * WIDTH), size)
         return True
@@ -138,7 +139,9 @@ class _Log:
         if hashes is None:
             self._findings.add(FindingKind.MISSING, "a tile of leaf hashes is missing", path=tile.path)
         elif len(hashes) != tile.width * HASH_SIZE:
-            self._findings.add(FindingKind.MALFORMED, "a tile has another length than its place demands", path=tile.path)
+            self._findings.add(
+                FindingKind.MALFORMED, "a tile has another length than its place demands", path=tile.path
+            )
             return None
         return hashes
 
@@ -148,7 +151,7 @@ class _Log:
             return
         root = fold(by_entries)
         self._by_entries += root
-        self._by_leaves += root if by_leaves == by_entries else fold(by_leaves or by_entries)
+        self._by_leaves += root if by_leaves == by_entries else fold(by_leaves)
 
     def _keep(self, position: int, bodies: list[bytes], leaves: bytes, stored: bytes) -> None:
         if len(self._changed) < MOST_FINDINGS:
@@ -197,8 +200,8 @@ class _Log:
                 first = (tile.position * WIDTH + at // HASH_SIZE) * covers
                 self._findings.add(
                     FindingKind.TILE,
-                    f"the stored hash over entries {first} to {first + covers - 1} does not match them: it was changed, "
-                    "or one of them together with its leaf",
+                    f"the stored hash over entries {first} to {first + covers - 1} does not match them: it was "
+                    "changed, or one of them together with its leaf",
                     index=first,
                     path=tile.path,
                 )

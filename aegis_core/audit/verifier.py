@@ -55,7 +55,9 @@ def verify_folder(
         note = _read(folder / "checkpoint")
         if note is None:
             return _without_checkpoint(folder)
-        verdict = _run(folder, note, keys, strict, kept, witnesses, quorum, progress)
+        verdict = _run(
+            folder, note, keys, strict=strict, kept=kept, witnesses=witnesses, quorum=quorum, progress=progress
+        )
         # A writer may have replaced partial tiles while they were read: then the checkpoint is a newer one now.
         missing = any(finding.kind is FindingKind.MISSING for finding in verdict.findings)
         if not missing or _read(folder / "checkpoint") == note:
@@ -69,6 +71,7 @@ def _run(
     folder: Path,
     note: bytes,
     keys: tuple[VerifierKey, ...],
+    *,
     strict: bool,
     kept: str | None,
     witnesses: tuple[VerifierKey, ...],
@@ -76,9 +79,7 @@ def _run(
     progress: Progress | None,
 ) -> Verdict:
     text = note.decode("utf-8", "replace")  # what is not UTF-8 is then no checkpoint that anybody signed
-    steps = verification(
-        text, keys, strict=strict, kept=kept, witnesses=witnesses, quorum=quorum, progress=progress
-    )
+    steps = verification(text, keys, strict=strict, kept=kept, witnesses=witnesses, quorum=quorum, progress=progress)
     try:
         tile = next(steps)
         while True:
@@ -108,7 +109,9 @@ def _without_checkpoint(folder: Path) -> Verdict:
         raise AegisError(
             ErrorCode.NOT_FOUND, "this folder holds no log: no checkpoint and no tiles", operation="audit.verify"
         )
-    finding = Finding(FindingKind.CHECKPOINT, "the checkpoint is missing: nothing vouches for the rest", path="checkpoint")
+    finding = Finding(
+        FindingKind.CHECKPOINT, "the checkpoint is missing: nothing vouches for the rest", path="checkpoint"
+    )
     return Verdict(intact=False, size=0, root=b"", findings=(finding,))
 
 
@@ -135,9 +138,7 @@ def verifier_main(
     try:
         keys = [key for text in options.key for key in _keys(text)]
         kept = None if options.from_checkpoint is None else _text(options.from_checkpoint)
-        verdict = verify_folder(
-            options.folder, keys, strict=options.strict, kept=kept, progress=_progress_bar(err)
-        )
+        verdict = verify_folder(options.folder, keys, strict=options.strict, kept=kept, progress=_progress_bar(err))
     except AegisError as error:
         print(f"{parser.prog}: {error.message}", file=err)
         return TRY_AGAIN if error.code in {ErrorCode.UNAVAILABLE, ErrorCode.PERMISSION_DENIED} else USAGE

@@ -56,9 +56,9 @@ FORGERIES: dict[str, Callable[[], str]] = {
     "a cut ML-DSA-44 signature": cut_signature(1),
     "signatures of a stranger's keys": lambda: STRANGER.sign(1234, ROOT, timestamp=1).note,
     "the same keys under another log's name": lambda: OTHER_LOG.sign(1234, ROOT, timestamp=1).note,
-    "signatures from another checkpoint": lambda: (
-        Note(Note.decode(NOTE).text, Note.decode(SIGNER.sign(1235, ROOT, timestamp=1).note).signatures).encode()
-    ),
+    "signatures from another checkpoint": lambda: Note(
+        Note.decode(NOTE).text, Note.decode(SIGNER.sign(1235, ROOT, timestamp=1).note).signatures
+    ).encode(),
 }
 
 

@@ -109,7 +109,8 @@ def test_growing_writes_what_is_new_and_drops_what_is_partial(one: int, other: i
     old, new = sorted((one, other))
     before, after = {*tiles_of(old), *bundles_of(old)}, {*tiles_of(new), *bundles_of(new)}
     assert set(tiles_grown(old, new)) == after - before
-    assert set(tiles_dropped(old, new)) == before - after
+    full = {(tile.level, tile.position) for tile in after if tile.width == 256}
+    assert set(tiles_dropped(old, new)) == {tile for tile in before - after if (tile.level, tile.position) in full}
     assert all(tile.width < 256 for tile in before - after)
     with pytest.raises(AegisError):
         tiles_grown(new + 1, new)
@@ -131,7 +132,7 @@ def test_a_log_can_be_written_left_and_taken_up_anywhere() -> None:
         kept |= taken
         for tile in tiles_dropped(size, new):
             kept.pop(tile, None)
-        assert kept.keys() == set(tiles_of(new))
+        assert kept.keys() >= set(tiles_of(new))
         whole = Tree()
         whole.extend(LEAVES[:new])
         assert tree.root() == whole.root()
