@@ -1,0 +1,68 @@
+"""An audit trail that nobody can quietly change: sealed events, Merkle tree, signed checkpoints, proofs, verifier."""
+
+from aegis_core._lazy import lazy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from aegis_core.audit.checkpoint import CheckpointSigner as CheckpointSigner
+    from aegis_core.audit.checkpoint import open_checkpoint as open_checkpoint
+    from aegis_core.audit.model import Finding as Finding
+    from aegis_core.audit.model import FindingKind as FindingKind
+    from aegis_core.audit.model import SealedValue as SealedValue
+    from aegis_core.audit.model import SignedCheckpoint as SignedCheckpoint
+    from aegis_core.audit.model import StoredEvent as StoredEvent
+    from aegis_core.audit.model import SubjectSeal as SubjectSeal
+    from aegis_core.audit.model import Verdict as Verdict
+    from aegis_core.audit.note import KeyType as KeyType
+    from aegis_core.audit.note import VerifierKey as VerifierKey
+    from aegis_core.audit.port import AuditCapabilities as AuditCapabilities
+    from aegis_core.audit.port import AuditSink as AuditSink
+    from aegis_core.audit.port import Entry as Entry
+    from aegis_core.audit.port import JoinsTransactions as JoinsTransactions
+    from aegis_core.audit.proof import TlogProof as TlogProof
+    from aegis_core.audit.trail import AuditTrail as AuditTrail
+    from aegis_core.audit.verifier import verify_folder as verify_folder
+
+__all__ = [
+    "AuditCapabilities",
+    "AuditSink",
+    "AuditTrail",
+    "CheckpointSigner",
+    "Entry",
+    "Finding",
+    "FindingKind",
+    "JoinsTransactions",
+    "KeyType",
+    "SealedValue",
+    "SignedCheckpoint",
+    "StoredEvent",
+    "SubjectSeal",
+    "TlogProof",
+    "Verdict",
+    "VerifierKey",
+    "open_checkpoint",
+    "verify_folder",
+]
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "AuditCapabilities": ".port",
+        "AuditSink": ".port",
+        "AuditTrail": ".trail",
+        "CheckpointSigner": ".checkpoint",
+        "Entry": ".port",
+        "Finding": ".model",
+        "FindingKind": ".model",
+        "JoinsTransactions": ".port",
+        "KeyType": ".note",
+        "SealedValue": ".model",
+        "SignedCheckpoint": ".model",
+        "StoredEvent": ".model",
+        "SubjectSeal": ".model",
+        "TlogProof": ".proof",
+        "Verdict": ".model",
+        "VerifierKey": ".note",
+        "open_checkpoint": ".checkpoint",
+        "verify_folder": ".verifier",
+    },
+)

@@ -128,7 +128,8 @@ def verifier_main(
     Returns:
         0 intact, 2 wrong usage, 3 not intact, 75 unreadable now.
     """
-    out, err = out or sys.stdout, err or sys.stderr
+    out = sys.stdout if out is None else out
+    err = sys.stderr if err is None else err
     parser = _parser()
     try:
         options = parser.parse_args(arguments)
