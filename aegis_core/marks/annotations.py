@@ -35,6 +35,19 @@ class Findings:
         return next(iter(closed), self.marks[0] if self.marks else None)
 
 
+def own_annotations(type_: type, /) -> Mapping[str, object]:
+    """Give the annotations that a class's own body wrote, not evaluated further than they are."""
+    found = type_.__dict__.get("__annotations__")
+    if isinstance(found, dict):
+        return found
+    if "__annotate_func__" in type_.__dict__:  # Python 3.14 keeps a function in their place (PEP 649)
+        import annotationlib  # type: ignore[import-not-found]
+
+        kept: Mapping[str, object] = annotationlib.get_annotations(type_, format=annotationlib.Format.FORWARDREF)
+        return kept
+    return {}
+
+
 class Scope:
     """Where the names of a class's annotations are looked up, and what its type variables stand for.
 
@@ -57,8 +70,8 @@ class Scope:
     def annotation(self, name: str) -> object:
         """Give the annotation of attribute ``name`` as written, and remember the class that wrote it."""
         for base in self.owner.__mro__:
-            own = base.__dict__.get("__annotations__")
-            if own and name in own:
+            own = own_annotations(base)
+            if name in own:
                 return _Written(own[name], base)
         return None
 

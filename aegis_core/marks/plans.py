@@ -47,6 +47,7 @@ def _generated(shape: Shape, rules: Rules, careful: Plan) -> Plan:
         "S": SCALARS,
         "W": Walk,
         "nested": rules.nested,
+        "loose": rules.loose,
         "marked": rules.marked,
         "open_": _open(rules),
         "careful": careful,
@@ -58,6 +59,8 @@ def _generated(shape: Shape, rules: Rules, careful: Plan) -> Plan:
         data_class = _closed(field)
         if field.is_open:
             items.append(f"{key}: open_(o.{field.name}, W(o) if w is None else w)")
+        elif field.is_loose:
+            items.append(f"{key}: loose({key}, o.{field.name}, W(o) if w is None else w)")
         elif data_class is None:
             items.append(
                 f"{key}: v if type(v := o.{field.name}) in S else nested(v, W(o) if w is None else w)",
@@ -127,6 +130,8 @@ def _field_value(field: Field, value: object, rules: Rules, walk: Walk) -> objec
         return rules.marked(value, data_class)
     if field.is_open:
         return _open(rules)(value, walk)
+    if field.is_loose:
+        return rules.loose(field.name, value, walk)
     return value if type(value) in SCALARS else rules.nested(value, walk)
 
 

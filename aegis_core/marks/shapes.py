@@ -4,7 +4,7 @@ import sys
 import typing
 from collections.abc import Iterable, Mapping
 
-from aegis_core.marks.annotations import Scope, Unresolvable
+from aegis_core.marks.annotations import Scope, Unresolvable, own_annotations
 from aegis_core.marks.names import learn
 from aegis_core.marks.taxonomy import UNKNOWN, DataClass
 
@@ -16,13 +16,14 @@ that nothing unloaded is loaded; by key."""
 class Field:
     """One field of a shape."""
 
-    __slots__ = ("aliases", "data_class", "is_open", "name")
+    __slots__ = ("aliases", "data_class", "is_loose", "is_open", "name")
 
     def __init__(self, name: str, data_class: DataClass | None, *, aliases: Iterable[str] = (), is_open: bool = False) -> None:
         self.name = name
         self.data_class = data_class
         self.aliases = tuple(alias for alias in aliases if alias != name)
         self.is_open = is_open  # its type is a type variable that nobody has filled in
+        self.is_loose = False  # it has no annotation that could bear a mark: then its name has to
 
 
 class Shape:
@@ -128,6 +129,7 @@ def _read(type_: type) -> Shape | None:
             field.data_class = given or UNKNOWN.UNRESOLVED
             continue
         field.data_class = given or findings.data_class
+        field.is_loose = annotation is None and field.data_class is None
         field.is_open = findings.has_open_variable and field.data_class is None
         nested += findings.types
     for name, data_class in table.items():
@@ -181,7 +183,7 @@ def _members(type_: type) -> tuple[Access, Members, Scope] | None:  # noqa: C901
     if issubclass(type_, tuple) and hasattr(type_, "_fields"):
         names = list(type_._fields)
         return "attributes", {name: (own.annotation(name), None, ()) for name in names}, own
-    annotated = {name for base in type_.__mro__ for name in base.__dict__.get("__annotations__", ())}
+    annotated = {name for base in type_.__mro__ for name in own_annotations(base)}
     if annotated and type_.__module__ != "builtins":
         return "state", {name: (own.annotation(name), None, (name.lstrip("_"),)) for name in sorted(annotated)}, own
     return None
@@ -221,7 +223,7 @@ def _mapped(type_: type) -> tuple[Access, Members, Scope]:
         given = next((value for value in column.info.values() if isinstance(value, DataClass)), None)
         members[name] = (scope.annotation(name), given, (column.name,))
     for base in type_.__mro__:
-        for name, written in base.__dict__.get("__annotations__", {}).items():
+        for name, written in own_annotations(base).items():
             if name in members or "ClassVar" in str(written) or "Mapped" not in str(written):
                 continue
             # A relationship: what it leads to follows its own plan, so an unknown name in it hides no mark.

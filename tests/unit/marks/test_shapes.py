@@ -399,3 +399,16 @@ def test_programs_that_make_classes_without_end_do_not_grow_without_end(monkeypa
     for _ in range(40):
         redaction.value(None, type("Made", (), {})())
     assert len(redaction.plans) <= 8
+
+
+def test_fields_without_an_annotation_are_loose_values():
+    marks_of(AttrsPatient)
+    untyped = attrs.make_class("Untyped", ["mrn", "ward"])
+    assert Redaction().value(None, untyped("HN-00042", "4B")) == {"mrn": "[phi.mrn]", "ward": "4B"}
+
+    class Classic(Base):
+        __tablename__ = "classic"
+        id = mapped_column(String, primary_key=True)
+        mrn = mapped_column(String)
+
+    assert Redaction().value(None, Classic(id="1", mrn="HN-00042")) == {"id": "1", "mrn": "[phi.mrn]"}
