@@ -128,8 +128,8 @@ def verifier_main(
     Returns:
         0 intact, 2 wrong usage, 3 not intact, 75 unreadable now.
     """
-    out = sys.stdout if out is None else out
-    err = sys.stderr if err is None else err
+    answers: TextIO = sys.stdout if out is None else out
+    complaints: TextIO = sys.stderr if err is None else err
     parser = _parser()
     try:
         options = parser.parse_args(arguments)
@@ -139,15 +139,17 @@ def verifier_main(
     try:
         keys = [key for text in options.key for key in _keys(text)]
         kept = None if options.from_checkpoint is None else _text(options.from_checkpoint)
-        verdict = verify_folder(options.folder, keys, strict=options.strict, kept=kept, progress=_progress_bar(err))
+        verdict = verify_folder(
+            options.folder, keys, strict=options.strict, kept=kept, progress=_progress_bar(complaints)
+        )
     except AegisError as error:
-        print(f"{parser.prog}: {error.message}", file=err)
+        print(f"{parser.prog}: {error.message}", file=complaints)
         return TRY_AGAIN if error.code in {ErrorCode.UNAVAILABLE, ErrorCode.PERMISSION_DENIED} else USAGE
     if options.json:
-        print(json.dumps(_as_json(verdict), ensure_ascii=False), file=out)
+        print(json.dumps(_as_json(verdict), ensure_ascii=False), file=answers)
     else:
         for line in describe(verdict, seconds=clock.monotonic() - began):
-            print(line, file=out)
+            print(line, file=answers)
     return INTACT if verdict.intact else NOT_INTACT
 
 
