@@ -6,15 +6,18 @@ import pytest
 
 from tests.architecture.tree import FLOORS, core_files, floor_of, imports, module_of
 
+STANDARD_LIBRARY = sys.stdlib_module_names | {"annotationlib"}  # since Python 3.14
 DEPENDENCIES = {"aiofiles", "anyio", "attr", "attrs", "cattrs", "cryptography", "typing_extensions"}
 #: What is used where it is installed, and by whom; the bytes are the same without it.
 OPTIONAL = {
     "aegis_core.audit.canonical": {"orjson"},
     "aegis_core.kernel.json": {"orjson"},
+    "aegis_core.observability.encoding": {"orjson"},
     "aegis_core.kernel.pending": {"trio"},  # the caller's loop: it is there, or nobody asks
 }
+OPTIONAL_ANYWHERE = set().union(*OPTIONAL.values())
 #: Pure decisions that every adapter of a port must make alike: as good as a part of the port.
-OF_THE_PORT = {"aegis_core.audit.batch"}
+OF_THE_PORT = {"aegis_core.audit.batch", "aegis_core.crypto.wrapping"}
 FOR_TESTS = {"_pytest", "hypothesis", "pytest", "trio"}
 PUBLIC_OF_A_ROOM = {"port", "model"}
 
@@ -22,7 +25,7 @@ PUBLIC_OF_A_ROOM = {"port", "model"}
 def foreign(module: str) -> str | None:
     """The top-level name of a third-party package; None for ours and the standard library's."""
     top = module.partition(".")[0]
-    return None if top == "aegis_core" or top in sys.stdlib_module_names else top
+    return None if top == "aegis_core" or top in STANDARD_LIBRARY else top
 
 
 def test_every_room_stands_on_a_floor():
@@ -53,6 +56,17 @@ def test_the_core_imports_its_closed_list_of_dependencies_alone():
             for found in imports(file)
             if (top := foreign(found.module)) and top not in allowed and not found.for_types
         ]
+    assert not breaches
+
+
+def test_what_is_optional_is_looked_for_at_first_use_never_when_a_file_is_loaded():
+    breaches = [
+        f"{file}:{found.line} {found.module}"
+        for file in core_files()
+        if not module_of(file).startswith("aegis_core.testing")
+        for found in imports(file)
+        if foreign(found.module) in OPTIONAL_ANYWHERE and found.at_load and not found.for_types
+    ]
     assert not breaches
 
 
