@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from aegis_core.kernel.adapter import AdapterDeps
+from aegis_core.kernel.adapter import AdapterDeps, Environment
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.files import (
     FILE_MODE,
@@ -28,8 +28,6 @@ from aegis_core.kernel.files import (
 from aegis_core.local.filesystem.key_paths import OWN, Entry, Place, place_of
 from aegis_core.storage.model import Key, Match, ObjectInfo, Page, Replace
 
-if sys.platform != "win32":
-    import fcntl
 
 NAME: Final = "file"
 MAGIC: Final = b"aegis-object/1\n\0"
@@ -49,7 +47,7 @@ class ObjectFolder:
     def __init__(self, root: Path, deps: AdapterDeps, /) -> None:
         self.root = root
         self.entropy = deps.entropy
-        self._environment = deps.environment
+        self._environment: Environment = deps.environment
 
     def open(self) -> None:
         """Make the folder if need be, and clear away what killed writers left."""
@@ -72,6 +70,8 @@ class ObjectFolder:
         self._sweep()
 
     def _sweep(self) -> None:
+        import fcntl
+
         # A living writer holds a lock on its file; a file that can be locked is a dead one's.
         for path in (self.root / WRITING).iterdir():
             try:
@@ -83,6 +83,8 @@ class ObjectFolder:
 
     def new_temporary(self) -> tuple[int, Path]:
         """Make a file to write into: its descriptor, locked until it is closed, and its path."""
+        import fcntl
+
         while True:
             path = self.root / WRITING / self.entropy.octets(16).hex()
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)

@@ -3,8 +3,9 @@
 import os
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Literal, ParamSpec, TypeVar
+from typing import Literal, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -39,7 +40,6 @@ from aegis_core.storage.model import (
 from aegis_core.storage.port import StorageCapabilities
 
 T = TypeVar("T")
-P = ParamSpec("P")
 Make = Callable[[], Iterable[bytes | memoryview]]
 
 
@@ -220,7 +220,7 @@ class FileWriter:
         self._must_be_usable()
         held, self._held = self._held, make
         if held is not None:
-            await self._hop(self._drain, held)
+            await self._hop(partial(self._drain, held))
 
     async def commit(self) -> ObjectInfo:
         self._must_be_usable()
@@ -237,10 +237,10 @@ class FileWriter:
         if self._state != "usable":
             raise AegisError(ErrorCode.INVALID_ARGUMENT, "this writer is closed, committed or failed before")
 
-    async def _hop(self, work: Callable[P, T], *arguments: P.args, **_named: P.kwargs) -> T:
+    async def _hop(self, work: Callable[[], T]) -> T:
         self._began = True
         try:
-            return await anyio.to_thread.run_sync(work, *arguments)
+            return await anyio.to_thread.run_sync(work)
         except BaseException:
             if self._state == "usable":
                 self._state = "failed"
