@@ -26,7 +26,7 @@ PATIENT: Final[Table] = {
     "display": PHI.NAME,
 }
 STAFF: Final[Table] = {"reference": PII.IDENTIFIER, "type": None, "identifier": PII.IDENTIFIER, "display": PII.NAME}
-ELSEWHERE: Final[Table] = {"reference": None, "type": None, "identifier": PHI.UNIQUE_ID, "display": UNKNOWN.ELEMENT}
+ELSEWHERE: Final[Table] = {"reference": PHI.UNIQUE_ID, "type": None, "identifier": PHI.UNIQUE_ID, "display": UNKNOWN.ELEMENT}
 ADDRESS: Final[Table] = {
     "use": None,
     "type": None,
@@ -62,7 +62,7 @@ ATTACHMENT: Final[Table] = {
 META: Final[Table] = {"versionId": None, "lastUpdated": None, "profile": None, "security": CODING, "tag": CODING}
 
 _ANY: Final[Table] = {
-    "id": None,
+    "id": PHI.UNIQUE_ID,
     "meta": META,
     "language": None,
     "text": PHI.NOTE,
@@ -102,7 +102,6 @@ _ABOUT_A_PATIENT: Final[Table] = {
 }
 _PERSON: Final[Table] = {
     **_ANY,
-    "id": PHI.UNIQUE_ID,
     "identifier": PHI.MRN,
     "name": HUMAN_NAME,
     "telecom": TELECOM,
@@ -187,7 +186,7 @@ TABLES: Final[Mapping[str, Table]] = {
         "content": {"attachment": ATTACHMENT, "format": CODING},
     },
     "Binary": {
-        "id": None,
+        "id": PHI.UNIQUE_ID,
         "meta": META,
         "language": None,
         "contentType": None,
@@ -205,9 +204,9 @@ TABLES: Final[Mapping[str, Table]] = {
         "dosageInstruction": PHI.MEDICATION,
     },
     "Immunization": {**_ABOUT_A_PATIENT, "vaccineCode": PHI.MEDICATION, "occurrenceDateTime": PHI.DATE},
-    "OperationOutcome": {"id": None, "meta": META, "issue": {"severity": None, "code": None}},
+    "OperationOutcome": {"id": PHI.UNIQUE_ID, "meta": META, "issue": {"severity": None, "code": None}},
     "Bundle": {
-        "id": None,
+        "id": PHI.UNIQUE_ID,
         "meta": META,
         "type": None,
         "timestamp": None,
@@ -290,7 +289,7 @@ def _is_name(key: object) -> bool:
 
 
 def _is_code(item: object) -> bool:
-    """A code, a flag, a count, a stamp, a reference: what has no spaces and no letters but ASCII, and is short."""
+    """A code, a flag, a count, a stamp: what has no spaces and no letters but ASCII, and is short."""
     if type(item) is str:
         return len(item) <= 128 and item.isascii() and not any(letter.isspace() for letter in item)
     return item is None or type(item) in {bool, int, float}
