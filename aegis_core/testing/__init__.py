@@ -4,6 +4,10 @@ from aegis_core._lazy import lazy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from aegis_core.testing.canary import PhiCanary as PhiCanary
+    from aegis_core.testing.clock import VirtualClock as VirtualClock
+    from aegis_core.testing.faults import Fault as Fault
+    from aegis_core.testing.faults import Faults as Faults
     from aegis_core.testing.kit import BrokenHarness as BrokenHarness
     from aegis_core.testing.kit import Harness as Harness
     from aegis_core.testing.kit import HarnessFactory as HarnessFactory
@@ -19,12 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BrokenHarness",
+    "Fault",
+    "Faults",
     "Harness",
     "HarnessFactory",
     "KillReport",
     "Kit",
     "KitReport",
     "NotKept",
+    "PhiCanary",
+    "VirtualClock",
     "expect",
     "expect_error",
     "kill_rate",
@@ -32,4 +40,24 @@ __all__ = [
     "run_kit",
 ]
 
-__getattr__, __dir__ = lazy(__name__, dict.fromkeys(__all__, ".kit"))
+__getattr__, __dir__ = lazy(
+    __name__,
+    {
+        "BrokenHarness": ".kit",
+        "Fault": ".faults",
+        "Faults": ".faults",
+        "Harness": ".kit",
+        "HarnessFactory": ".kit",
+        "KillReport": ".kit",
+        "Kit": ".kit",
+        "KitReport": ".kit",
+        "NotKept": ".kit",
+        "PhiCanary": ".canary",
+        "VirtualClock": ".clock",
+        "expect": ".kit",
+        "expect_error": ".kit",
+        "kill_rate": ".kit",
+        "pytest_cases": ".kit",
+        "run_kit": ".kit",
+    },
+)
