@@ -1,6 +1,8 @@
 """Short values sealed one by one, and tokens that find them again without opening them. No I/O."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import b2a_base64
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from typing import Final, NoReturn
 from uuid import UUID
@@ -14,6 +16,7 @@ NONCE_SIZE: Final = 12
 TOKEN_SIZE: Final = 16
 
 _VERSION: Final = b"\x01"
+_TO_URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
 _SHORTEST: Final = len(_VERSION) + NONCE_SIZE + 16
 _SEALING: Final = frozenset({KeyPurpose.SUBJECT, KeyPurpose.WRAP})
 _TOKEN_DOMAIN: Final = b"aegis/index/v1"
@@ -43,6 +46,28 @@ def seal_field(key: RingKey, plaintext: bytes, /, *, context: bytes, nonce: byte
         )
     sealed = _VERSION + nonce + key.cipher.encrypt(nonce, plaintext, context)
     return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+
+
+def seal_fields(key: RingKey, fields: Sequence[tuple[bytes, bytes]], octets: Callable[[int], bytes], /) -> list[str]:
+    """Seal several values under one key: what `seal_field` gives for each, at less cost.
+
+    Arguments:
+        fields: plaintext and context of each.
+        octets: random bytes; asked once.
+    """
+    if key.purpose not in _SEALING:
+        del fields
+        raise AegisError(ErrorCode.INVALID_ARGUMENT, "a field is sealed under a subject's or a wrapping key")
+    encrypt = key.cipher.encrypt
+    nonces = octets(NONCE_SIZE * len(fields))
+    sealed: list[str] = []
+    at = 0
+    for plaintext, context in fields:
+        nonce = nonces[at : at + NONCE_SIZE]
+        at += NONCE_SIZE
+        text = b2a_base64(_VERSION + nonce + encrypt(nonce, plaintext, context), newline=False)
+        sealed.append(text.translate(_TO_URLSAFE).rstrip(b"=").decode("ascii"))
+    return sealed
 
 
 def open_field(key: RingKey, sealed: str, /, *, context: bytes) -> bytes:

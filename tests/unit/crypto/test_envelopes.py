@@ -76,7 +76,7 @@ def refused(data: bytes) -> bool:
     try:
         Envelope.decode(data)
     except AegisError as error:
-        assert error.code is ErrorCode.INTEGRITY  # noqa: PT017 - the helper says whether, the tests say when
+        assert error.code is ErrorCode.INTEGRITY
         return True
     return False
 
