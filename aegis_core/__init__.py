@@ -5,9 +5,7 @@ from aegis_core._lazy import lazy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from aegis_core.marks.aliases import AccessToken as AccessToken
-    from aegis_core.marks.date_aliases import AdmissionDate as AdmissionDate
     from aegis_core.marks.aliases import ApiKey as ApiKey
-    from aegis_core.marks.date_aliases import BirthDate as BirthDate
     from aegis_core.marks.aliases import CardNumber as CardNumber
     from aegis_core.marks.aliases import ClinicalNote as ClinicalNote
     from aegis_core.marks.aliases import DeviceId as DeviceId
@@ -34,6 +32,8 @@ if TYPE_CHECKING:
     from aegis_core.marks.aliases import ZipCode as ZipCode
     from aegis_core.marks.canary import Canary as Canary
     from aegis_core.marks.classified import Classified as Classified
+    from aegis_core.marks.date_aliases import AdmissionDate as AdmissionDate
+    from aegis_core.marks.date_aliases import BirthDate as BirthDate
     from aegis_core.marks.guard import guarded as guarded
     from aegis_core.marks.handlers import install_logging as install_logging
     from aegis_core.marks.port import Redactor as Redactor

@@ -26,7 +26,12 @@ PATIENT: Final[Table] = {
     "display": PHI.NAME,
 }
 STAFF: Final[Table] = {"reference": PII.IDENTIFIER, "type": None, "identifier": PII.IDENTIFIER, "display": PII.NAME}
-ELSEWHERE: Final[Table] = {"reference": PHI.UNIQUE_ID, "type": None, "identifier": PHI.UNIQUE_ID, "display": UNKNOWN.ELEMENT}
+ELSEWHERE: Final[Table] = {
+    "reference": PHI.UNIQUE_ID,
+    "type": None,
+    "identifier": PHI.UNIQUE_ID,
+    "display": UNKNOWN.ELEMENT,
+}
 ADDRESS: Final[Table] = {
     "use": None,
     "type": None,
@@ -124,8 +129,9 @@ _STAFF: Final[Table] = {
 }
 _VALUES: Final[Table] = dict.fromkeys(
     (
-        "valueQuantity valueCodeableConcept valueString valueBoolean valueInteger valueRange valueRatio valueSampledData "
-        "valueTime valueDateTime valuePeriod interpretation referenceRange dataAbsentReason component bodySite"
+        "valueQuantity valueCodeableConcept valueString valueBoolean valueInteger valueRange valueRatio "
+        "valueSampledData valueTime valueDateTime valuePeriod interpretation referenceRange "
+        "dataAbsentReason component bodySite"
     ).split(),
     PHI.RESULT,
 )
@@ -164,7 +170,13 @@ TABLES: Final[Mapping[str, Table]] = {
         "diagnosis": PHI.DIAGNOSIS,
         "serviceProvider": ELSEWHERE,
     },
-    "Appointment": {**_ABOUT_A_PATIENT, "start": PHI.DATE, "end": PHI.DATE, "description": PHI.NOTE, "comment": PHI.NOTE},
+    "Appointment": {
+        **_ABOUT_A_PATIENT,
+        "start": PHI.DATE,
+        "end": PHI.DATE,
+        "description": PHI.NOTE,
+        "comment": PHI.NOTE,
+    },
     "Condition": {**_ABOUT_A_PATIENT, "code": PHI.DIAGNOSIS, "onsetDateTime": PHI.DATE, "bodySite": PHI.DIAGNOSIS},
     "AllergyIntolerance": {**_ABOUT_A_PATIENT, "category": None, "code": PHI.DIAGNOSIS, "reaction": PHI.DIAGNOSIS},
     "Observation": {**_ABOUT_A_PATIENT, **_VALUES, "code": PHI.TEST, "method": PHI.TEST, "derivedFrom": ELSEWHERE},

@@ -80,7 +80,9 @@ def _silence(cls: Any, name: str) -> None:
 
 def _without_text(cls: type, problem: Exception) -> Exception:
     kind = ValueError if isinstance(problem, ValueError) else TypeError
-    refused = next((item.name for item in problem.args if type(item).__name__ == "Attribute" and hasattr(item, "name")), "a field")
+    refused = next(
+        (item.name for item in problem.args if type(item).__name__ == "Attribute" and hasattr(item, "name")), "a field"
+    )
     return kind(f"{cls.__qualname__}: the value of {refused} was refused by {type(problem).__name__} {WITHHELD}")
 
 

@@ -10,12 +10,12 @@ from aegis_core.marks.traces import describe
 
 _OF_A_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 # "mrn=%s", "mrn: %(value)s": the word before a placeholder names it.
-_PLACEHOLDER: Final = re.compile(r"(?:(?P<word>\w+)['\"]?\s*[=:]\s*['\"]?)?%(?:\(\w+\))?[-#0 +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?(?P<kind>.)")
+_PLACEHOLDER: Final = re.compile(
+    r"(?:(?P<word>\w+)['\"]?\s*[=:]\s*['\"]?)?%(?:\(\w+\))?[-#0 +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?(?P<kind>.)"
+)
 
 
-def install_logging(
-    logger: logging.Logger | None = None, /, *, redaction: Redaction = DEFAULT
-) -> Callable[[], None]:
+def install_logging(logger: logging.Logger | None = None, /, *, redaction: Redaction = DEFAULT) -> Callable[[], None]:
     """Redact what every handler that exists now will write: of the root logger and of all others.
 
     Handlers, not filters on a logger: those never see a record that comes from below. A handler added later needs
@@ -51,7 +51,14 @@ def redact_record(record: logging.LogRecord, /, *, redaction: Redaction = DEFAUL
         return _redacted(record, redaction)
     except Exception:  # noqa: BLE001 - logging must not end the application's own call
         return logging.LogRecord(
-            record.name, record.levelno, record.pathname, record.lineno, "[unwritable record]", None, None, record.funcName
+            record.name,
+            record.levelno,
+            record.pathname,
+            record.lineno,
+            "[unwritable record]",
+            None,
+            None,
+            record.funcName,
         )
 
 
@@ -99,7 +106,7 @@ def _message(record: logging.LogRecord, redaction: Redaction) -> tuple[str, Any]
         return message, args
     shown = redaction.fields(args) if isinstance(args, Mapping) else _positional(message, args, redaction)
     try:
-        message % shown
+        _ = message % shown
     except (TypeError, ValueError, KeyError):
         # A marker stands where a number was wanted, or the call was wrong from the start.
         return _loosened(message, shown)

@@ -24,7 +24,7 @@ def learn(name: str, data_class: DataClass, /) -> None:
 
 
 def spellings(name: str, /) -> "set[str]":
-    """Give the ways in which code, JSON and headers spell one name: ``birth_date birthDate BirthDate birth-date`` …"""
+    """Give the ways in which code, JSON and headers spell one name, such as ``birth_date birthDate birth-date``."""
     words = [word.lower() for word in _words(name)]
     if not words:
         return {name}

@@ -1,7 +1,7 @@
 """Compiling the plan of a type: the function that makes of an instance the mapping that may be written.
 
-Plans of attrs classes, dataclasses, named tuples and pydantic models become Python source of one dict display, because a
-loop over fields costs several times as much; names that could be anything but identifiers take the loop.
+Plans of attrs classes, dataclasses, named tuples and pydantic models become Python source of one dict display, because
+a loop over fields costs several times as much; names that could be anything but identifiers take the loop.
 """
 
 from collections.abc import Callable, Mapping

@@ -190,20 +190,22 @@ class _Plans(dict[type, "Plan"]):
     def __missing__(self, type_: type) -> "Plan":
         if len(self) >= MOST_PLANS:
             self.clear()
-        made = self[type_] = self._redaction._make(type_)  # noqa: SLF001 - one thing in two classes
+        made = self[type_] = self._redaction._make(type_)
         return made
 
 
 def _apply(redactor: "Redactor", value: object, data_class: DataClass, left: int) -> object:
     if isinstance(value, Classified):
-        value = cast(Any, value)._Classified__value  # noqa: SLF001 - the redactor is the purpose
+        value = cast(Any, value)._Classified__value
     if value is None:
         return data_class.marker
     if isinstance(value, list | tuple | set | frozenset):
         if left <= 0:
             return data_class.marker
         return [_apply(redactor, item, data_class, left - 1) for item in value]
-    if isinstance(value, Mapping) or (type(value).__module__ not in _PLAIN_MODULES and not isinstance(value, str | int)):
+    if isinstance(value, Mapping) or (
+        type(value).__module__ not in _PLAIN_MODULES and not isinstance(value, str | int)
+    ):
         return data_class.marker
     text = redactor(value, data_class)
     return text if type(text) is str else data_class.marker
@@ -218,7 +220,7 @@ def _class_of_name(name: object) -> DataClass | None:
 
 def forget_plans() -> None:
     """Compile every plan anew: a class was marked after its plan may have been made."""
-    for alive in list(_live):
+    for alive in _live.copy():  # a redaction that ends meanwhile takes itself off
         redaction = alive()
         if redaction is not None:
             redaction.plans.clear()

@@ -44,7 +44,9 @@ class Year:
         found = getattr(value, "year", None)
         if isinstance(value, str):
             head, rest = value[:4], value[4:5]
-            found = int(head) if len(head) == 4 and head.isdecimal() and head.isascii() and rest in {"", "-", "/"} else None
+            found = (
+                int(head) if len(head) == 4 and head.isdecimal() and head.isascii() and rest in {"", "-", "/"} else None
+            )
         if type(found) is not int or found < self.not_before:
             return data_class.marker
         return f"{found:04d}"
@@ -106,7 +108,7 @@ class Pseudonym:
             return data_class.marker
         return self._prefix + state.hexdigest()  # type: ignore[no-any-return]
 
-    def _start(self, data_class: DataClass) -> "_Hash":
+    def _start(self, data_class: DataClass) -> "blake2b":
         import hashlib
 
         state = hashlib.blake2b(f"{data_class}\0".encode(), digest_size=16, key=self._key)
@@ -125,4 +127,4 @@ def _octets(value: object) -> bytes:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hashlib import blake2b as _Hash
+    from hashlib import blake2b

@@ -18,7 +18,9 @@ class Field:
 
     __slots__ = ("aliases", "data_class", "is_loose", "is_open", "name")
 
-    def __init__(self, name: str, data_class: DataClass | None, *, aliases: Iterable[str] = (), is_open: bool = False) -> None:
+    def __init__(
+        self, name: str, data_class: DataClass | None, *, aliases: Iterable[str] = (), is_open: bool = False
+    ) -> None:
         self.name = name
         self.data_class = data_class
         self.aliases = tuple(alias for alias in aliases if alias != name)
@@ -47,7 +49,7 @@ _said: set[str] = set()
 def mark(type_: type, /, **fields: DataClass) -> None:
     """Mark the fields of a class that is not yours, such as a Django model or a client library's record.
 
-    Only what lies in an instance's ``__dict__``, and the named fields, is read. Marks on a class hold for its subclasses.
+    Only what lies in an instance's ``__dict__`` is read. Marks on a class hold for its subclasses.
 
     Arguments:
         fields: attribute name → class.
@@ -161,7 +163,7 @@ def _learn_nested(type_: type, shape: Shape, nested: list[type]) -> None:
 Members = dict[str, tuple[object, DataClass | None, tuple[str, ...]]]
 
 
-def _members(type_: type) -> tuple[Access, Members, Scope] | None:  # noqa: C901 - one branch a library
+def _members(type_: type) -> tuple[Access, Members, Scope] | None:
     own = Scope(type_)
     if _is_mapped(type_):
         return _mapped(type_)
@@ -175,13 +177,13 @@ def _members(type_: type) -> tuple[Access, Members, Scope] | None:  # noqa: C901
             members[attribute.name] = (annotation, None, (attribute.alias or attribute.name,))
         return "attributes", members, own
     if (declared := getattr(type_, "__dataclass_fields__", None)) is not None:
-        names = [name for name, field in declared.items() if field._field_type.name == "_FIELD"]  # noqa: SLF001 - InitVar and ClassVar are in there, too
+        names = [name for name, field in declared.items() if field._field_type.name == "_FIELD"]
         return "attributes", {name: (own.annotation(name), None, (name.lstrip("_"),)) for name in names}, own
     if type(type_).__name__ == "_TypedDictMeta":
         annotations = type_.__annotations__
         return "mapping", {name: (annotation, None, ()) for name, annotation in annotations.items()}, own
     if issubclass(type_, tuple) and hasattr(type_, "_fields"):
-        names = list(type_._fields)
+        names = list(getattr(type_, "_fields"))  # noqa: B009 - the type checkers know no such attribute of a tuple
         return "attributes", {name: (own.annotation(name), None, ()) for name in names}, own
     annotated = {name for base in type_.__mro__ for name in own_annotations(base)}
     if annotated and type_.__module__ != "builtins":

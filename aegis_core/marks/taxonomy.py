@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class DataClass:
-    """One class of data, such as ``phi.name``. Immutable, and one object a name: `DataClass` of the same two words is it.
+    """One class of data, such as ``phi.name``. Immutable; made again of the same two words it is the same object.
 
     Arguments:
         taxonomy: the family, lower case, such as ``"phi"``.
@@ -23,7 +23,7 @@ class DataClass:
     name: str
     marker: str  #: what stands in the value's place once it is erased, such as ``"[phi.name]"``
 
-    def __new__(cls, taxonomy: str, name: str) -> "DataClass":
+    def __new__(cls, taxonomy: str, name: str) -> "DataClass":  # noqa: PYI034 - it has no subclasses
         known = _KNOWN.get((taxonomy, name))
         if known is not None:
             return known

@@ -1,7 +1,9 @@
 """How values without a mark are written, by their type: plain ones as they are, containers item by item, and what
-nobody described is erased."""
+nobody described is erased.
+"""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Any
 
@@ -35,10 +37,10 @@ def plan_of_values(type_: type, rules: Rules, /) -> Plan:
     if issubclass(type_, Mapping):
         return lambda o, w=None: _mapping(o, w, rules)
     if hasattr(type_, "_mapping"):  # a SQLAlchemy row: a sequence that knows the names of its columns
-        return lambda o, w=None: _mapping(o._mapping, w, rules)  # noqa: SLF001 - its public name
+        return lambda o, w=None: _mapping(o._mapping, w, rules)
     if issubclass(type_, tuple) and hasattr(type_, "_fields"):
         return lambda o, w=None: _mapping(o._asdict(), w, rules)
-    if type_ is not range and issubclass(type_, Sequence | Set) or type_.__name__ == "deque":
+    if (type_ is not range and issubclass(type_, Sequence | AbstractSet)) or type_.__name__ == "deque":
         return lambda o, w=None: _sequence(o, w, rules)
     names = {(base.__module__, base.__qualname__) for base in type_.__mro__}
     if names & _AS_THEY_ARE:
@@ -97,7 +99,11 @@ def key_text(key: object, rules: Rules, /) -> str:
     if key is None or isinstance(key, bool):
         return {None: "null", True: "true", False: "false"}[key]
     shown = rules.nested(key, None)
-    return str(shown) if isinstance(shown, str | int | float) or type(shown).__module__ in {"datetime", "uuid", "decimal"} else "[key]"
+    return (
+        str(shown)
+        if isinstance(shown, str | int | float) or type(shown).__module__ in {"datetime", "uuid", "decimal"}
+        else "[key]"
+    )
 
 
 def _sequence(value: Any, walk: Walk | None, rules: Rules) -> object:

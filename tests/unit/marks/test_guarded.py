@@ -83,7 +83,9 @@ class PlainPatient:
 
 
 @pytest.mark.parametrize(
-    "shape", [AttrsPatient, DataPatient, ModelPatient, RowPatient, TuplePatient, PlainPatient], ids=lambda shape: shape.__name__
+    "shape",
+    [AttrsPatient, DataPatient, ModelPatient, RowPatient, TuplePatient, PlainPatient],
+    ids=lambda shape: shape.__name__,
 )
 def test_no_way_of_showing_it_tells_a_marked_value(shape):
     fields = {"mrn": f"HN{CANARY}", "name": CANARY, "ward": "4B"}

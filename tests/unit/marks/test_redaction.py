@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import json
@@ -72,7 +72,11 @@ def test_the_four_words_of_a_log_line_are_exempt_at_the_top_only():
 
 def test_kept_names_are_shown():
     keep = Redaction(keep=["name"])
-    assert keep.event(None, "", {"event": "e", "name": "lab", "mrn": "x"}) == {"event": "e", "name": "lab", "mrn": "[phi.mrn]"}
+    assert keep.event(None, "", {"event": "e", "name": "lab", "mrn": "x"}) == {
+        "event": "e",
+        "name": "lab",
+        "mrn": "[phi.mrn]",
+    }
     assert keep.value(None, Patient("a", "b", "c"))["name"] == "[phi.name]"  # a marked field stays marked
     assert keep.fields({"name": "lab"}) == {"name": "lab"}
 
@@ -104,7 +108,7 @@ def test_what_nobody_described_is_erased():
 
 
 def test_plain_values_stay_what_they_are():
-    values = [1, 1.5, True, None, "x", uuid.UUID(int=1), decimal.Decimal("1.5"), datetime.date(2026, 1, 1)]
+    values = [1, 1.5, True, None, "x", uuid.UUID(int=1), decimal.Decimal("1.5"), dt.date(2026, 1, 1)]
     assert event(values=values)["values"] == values
     assert event(path=pathlib.Path("/tmp/x"), colour=Colour.RED, kind=Patient) == {
         "event": "admitted", "path": "/tmp/x", "colour": "red", "kind": f"{__name__}.Patient",
@@ -161,7 +165,11 @@ def test_a_redactor_that_raises_or_gives_no_text_erases():
 
     for redactor in (raises, lambda value, data_class: [value]):
         redaction = Redaction({PHI.MRN: redactor})
-        assert redaction.value(None, Patient(CANARY, "n", "w")) == {"mrn": "[phi.mrn]", "name": "[phi.name]", "ward": "w"}
+        assert redaction.value(None, Patient(CANARY, "n", "w")) == {
+            "mrn": "[phi.mrn]",
+            "name": "[phi.name]",
+            "ward": "w",
+        }
         assert redaction.value("mrn", CANARY) == "[phi.mrn]"
 
 
@@ -212,7 +220,7 @@ def test_classified_values_show_their_marker_wherever_they_lie():
 
 
 def test_named_tuples_without_annotations_are_read_by_name():
-    pair = collections.namedtuple("pair", "mrn ward")
+    pair = collections.namedtuple("pair", "mrn ward")  # noqa: PYI024 - the kind without annotations
     assert event(a=pair(CANARY, "4B"))["a"] == {"mrn": "[phi.mrn]", "ward": "4B"}
 
 

@@ -312,7 +312,7 @@ def test_classes_without_fields_have_no_marks():
 
 
 def test_mark_refuses_what_is_no_class_of_data():
-    with pytest.raises(TypeError, match="ForeignPatient.ward"):
+    with pytest.raises(TypeError, match=r"ForeignPatient\.ward"):
         mark(ForeignPatient, ward="phi")  # type: ignore[arg-type]
 
 

@@ -6,8 +6,20 @@ import typing
 
 import pytest
 
-from aegis_core.marks import FINANCIAL, INTERNAL, PHI, PII, PUBLIC, SAFE_HARBOR, SECRET, UNKNOWN, DataClass, Purpose
-from aegis_core.marks import aliases, date_aliases
+from aegis_core.marks import (
+    FINANCIAL,
+    INTERNAL,
+    PHI,
+    PII,
+    PUBLIC,
+    SAFE_HARBOR,
+    SECRET,
+    UNKNOWN,
+    DataClass,
+    Purpose,
+    aliases,
+    date_aliases,
+)
 
 TAXONOMIES = [PHI, PII, SECRET, FINANCIAL, INTERNAL, PUBLIC, UNKNOWN]
 

@@ -1,0 +1,71 @@
+"""What the marks do not catch, as the guide says: each of these shows the value."""
+
+import logging
+
+import attrs
+
+from aegis_core.marks import Mrn, PatientName, guarded, marks_of, redact_event, redact_record
+
+VALUE = "Somchai Jaidee"
+
+
+@guarded
+@attrs.define
+class Patient:
+    mrn: Mrn
+    name: PatientName
+
+
+def event(text="admitted", **fields):
+    return str(redact_event(None, "info", {"event": text, **fields}))
+
+
+def test_text_that_was_put_together_before():
+    assert VALUE in event(f"admitted {VALUE}")
+    assert VALUE in event(note_to_self=f"call {VALUE}")
+
+
+def test_a_loose_value_under_a_name_that_no_marked_field_bears():
+    assert VALUE in event(who=VALUE)
+
+
+def test_a_key_that_is_itself_the_value():
+    assert VALUE in event(beds={VALUE: 7})
+
+
+def test_a_positional_argument_without_a_name_before_it():
+    record = logging.makeLogRecord({"msg": "admitted %s", "args": (VALUE,)})
+    assert VALUE in redact_record(record).getMessage()
+
+
+def test_a_name_of_a_class_that_nobody_has_read_yet():
+    @attrs.define
+    class Unread:
+        nickname_at_home: PatientName
+
+    assert VALUE in event(nickname_at_home=VALUE)
+    marks_of(Unread)
+    assert VALUE not in event(nickname_at_home=VALUE)
+
+
+def test_a_subclass_made_anew_without_the_decorator():
+    @attrs.define
+    class Inpatient(Patient):
+        bed: int
+
+    assert VALUE in repr(Inpatient("HN1", VALUE, 7))
+    assert VALUE not in repr(guarded(Inpatient)("HN1", VALUE, 7))
+
+
+def test_a_field_of_a_known_class_that_nobody_marked():
+    @attrs.define
+    class Letter:
+        mrn: Mrn
+        body: str
+
+    assert VALUE in event(letter=Letter("HN1", f"Dear {VALUE}"))
+
+
+def test_the_fields_themselves():
+    assert Patient("HN1", VALUE).name == VALUE
+    assert VALUE in str(attrs.astuple(Patient("HN1", VALUE)))
