@@ -17,6 +17,7 @@ from aegis_core.local.filesystem.state import FileState
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.taxonomy import PHI
 from aegis_core.notifications import NotificationHub, Recipient
+from tests.unit.notifications.conftest import TEMPLATES, ResultReady
 
 PROGRAM = textwrap.dedent("""
     import os, signal, sys
@@ -24,10 +25,9 @@ PROGRAM = textwrap.dedent("""
     import anyio
     from aegis_core.local.filesystem import notification, state
 
-    root, victim, place = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    sys.path.insert(0, place)
-    from test_killed_at_every_commit_point import KEYS, at_home, message_to
+    from tests.unit.notifications.test_killed_at_every_commit_point import KEYS, at_home, message_to
 
+    root, victim = Path(sys.argv[1]), int(sys.argv[2])
     step = 0
 
     def counted(fn):
@@ -60,9 +60,6 @@ KEYS = ("result-1", "result-2")
 
 
 def message_to(key):
-    sys.path.insert(0, str(Path(__file__).parent))
-    from conftest import ResultReady
-
     return ResultReady(
         to=Recipient(f"patient/{key}", {"email": Classified(f"{key}@patients.example", PHI.EMAIL)}), clinic="North"
     )
@@ -70,9 +67,6 @@ def message_to(key):
 
 class at_home:
     def __init__(self, root):
-        sys.path.insert(0, str(Path(__file__).parent))
-        from conftest import TEMPLATES
-
         self.keyring = Keyring(FileVault(root / "keys"), FileState(root / "state"))
         self.hub = NotificationHub([EmlFolder(root / "mail")], self.keyring, templates=TEMPLATES)
 
@@ -88,7 +82,7 @@ class at_home:
 def run_until_killed(root, victim):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(root), str(victim), str(Path(__file__).parent)],
+        [sys.executable, "-c", PROGRAM, str(root), str(victim)],
         capture_output=True,
         text=True,
         timeout=60,
