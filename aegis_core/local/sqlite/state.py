@@ -56,6 +56,9 @@ CREATE TABLE IF NOT EXISTS document_revision (
 INSERT OR IGNORE INTO document_revision VALUES (1, 0);
 """
 
+#: Connections of a parent process, kept so that they are not finalised in the child.
+_INHERITED: Final[list[sqlite3.Connection]] = []
+
 _CODES: Final = {
     sqlite3.SQLITE_BUSY: ErrorCode.UNAVAILABLE,
     sqlite3.SQLITE_LOCKED: ErrorCode.UNAVAILABLE,
@@ -97,10 +100,11 @@ class SqliteState:
             await anyio.to_thread.run_sync(self._open)
 
     async def aclose(self) -> None:
+        if self._process != os.getpid():
+            self._let_go_of_parents()
         connection, self._connection = self._connection, None
-        forked = self._process != os.getpid()
         self._process = -1
-        if connection is not None and not forked:
+        if connection is not None:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(connection.close)
 
@@ -150,7 +154,15 @@ class SqliteState:
 
     # ------------------------------------------------------------------------------------------- on a worker thread
 
+    def _let_go_of_parents(self) -> None:
+        """After a fork the connection is still the parent's: it is neither used nor closed here."""
+        if self._connection is not None:
+            _INHERITED.append(self._connection)
+        self._connection = None
+        self._turn = threading.Lock()
+
     def _open(self) -> None:
+        self._let_go_of_parents()
         folder = self.path.parent
         make_folders(folder)
         require_durable(folder, self._deps.environment, adapter=self.name)

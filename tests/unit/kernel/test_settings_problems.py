@@ -15,6 +15,7 @@ from aegis_core.kernel.url import ServiceUrl
 DEVELOPMENT = {"AEGIS_ENV": "development"}
 PRODUCTION = {
     "AEGIS_ENV": "production",
+    "AEGIS_ORIGIN": "clinic.example/audit",
     "AEGIS_STORAGE": "s3://records?region=x",
     "AEGIS_AUDIT": "postgresql://audit:hunter2@db/aegis",
     "AEGIS_KEYS": "vault://transit/phi",
@@ -66,7 +67,7 @@ def test_in_development_the_defaults_of_the_table_hold():
         "email": "eml:.aegis/mail",
         "log": "console:",
     }
-    assert (settings.log_level, settings.on_leak, settings.on_trail_down) == ("info", "refuse", "refuse")
+    assert (settings.log_level, settings.on_leak, settings.origin) == ("info", "refuse", "aegis.local/audit")
     assert settings.sources["AEGIS_ENV"] == "environment"
     assert settings.sources["AEGIS_STORAGE"] == "default"
     assert settings.ports["state"].source == "default: that of AEGIS_AUDIT"
@@ -88,6 +89,7 @@ def test_production_needs_what_its_parts_need_and_nothing_else():
     found = problems({"AEGIS_ENV": "production"})
     assert set(found) == {
         "AEGIS_STORAGE", "AEGIS_AUDIT", "AEGIS_STATE", "AEGIS_KEYS", "AEGIS_SUBJECT_KEYS", "AEGIS_EMAIL",
+        "AEGIS_ORIGIN",
     }  # fmt: skip
     assert set(problems({"AEGIS_ENV": "production"}, only=["storage"])) == {
         "AEGIS_STORAGE", "AEGIS_STATE", "AEGIS_KEYS",
