@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -57,23 +58,22 @@ def test_publish_replaces_and_publish_new_does_not(tmp_path):
     write_new(tmp_path / "t2", [b"two"])
     with pytest.raises(FileExistsError):
         publish_new(tmp_path / "t2", target)
-    assert sorted(os.listdir(tmp_path)) == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
     write_new(tmp_path / "t3", [b"three"])
     publish(tmp_path / "t3", target)
     assert target.read_bytes() == b"three"
-    assert sorted(os.listdir(tmp_path)) == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert target.stat().st_mode & 0o777 == 0o600
 
 
 def test_everything_is_synced_before_and_after_the_name_is_given(tmp_path, monkeypatch):
     seen = []
     sync, replace = os.fsync, os.replace
-    monkeypatch.setattr(
-        os, "fsync", lambda fd: (seen.append(os.path.basename(os.readlink(f"/proc/self/fd/{fd}"))), sync(fd))
-    )
-    monkeypatch.setattr(os, "replace", lambda a, b: (seen.append("named"), replace(a, b)))
-    if not os.path.isdir("/proc/self/fd"):
+    fds = Path("/proc/self/fd")
+    if not fds.is_dir():
         pytest.skip("needs /proc to see which file was synced")
+    monkeypatch.setattr(os, "fsync", lambda fd: (seen.append((fds / str(fd)).readlink().name), sync(fd)))
+    monkeypatch.setattr(os, "replace", lambda a, b: (seen.append("named"), replace(a, b)))
     write_new(tmp_path / "t", [b"x"])
     publish(tmp_path / "t", tmp_path / "a")
     assert seen == ["t", "named", tmp_path.name]
@@ -89,7 +89,7 @@ def test_a_file_that_could_not_be_finished_is_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "sync_file", lambda fd: (_ for _ in ()).throw(OSError(errno.EIO, "fsync")))
     with pytest.raises(OSError, match="fsync"):
         write_new(tmp_path / "t", [b"x"])
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_write_new_takes_no_name_that_is_taken(tmp_path):
@@ -185,7 +185,7 @@ broken line
     ],
 )
 def test_the_nearest_mount_says_what_a_folder_stands_on(path, name, kind):
-    found = filesystem_of(files.Path(path), mounts=lambda: MOUNTS)
+    found = filesystem_of(Path(path), mounts=lambda: MOUNTS)
     assert (found.name, found.kind) == (name, kind)
 
 
@@ -193,7 +193,7 @@ def test_where_nothing_can_be_known_it_says_so():
     def unreadable():
         raise OSError
 
-    assert filesystem_of(files.Path("/x"), mounts=unreadable).kind == "unknown"
+    assert filesystem_of(Path("/x"), mounts=unreadable).kind == "unknown"
 
 
 @pytest.mark.parametrize(

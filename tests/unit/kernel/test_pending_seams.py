@@ -1,6 +1,7 @@
 """A result that comes later reaches every waiter once; the small seams keep their word."""
 
 import copy
+import itertools
 import pickle
 import threading
 from uuid import UUID
@@ -19,7 +20,6 @@ from aegis_core.kernel.pending import Pending
 from aegis_core.kernel.problems import Problem, SettingsError
 from aegis_core.kernel.recorder import AuditEvent, Unrecorded
 from aegis_core.testing.clock import VirtualClock
-import itertools
 
 
 @pytest.mark.anyio
