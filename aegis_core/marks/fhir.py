@@ -1,6 +1,6 @@
 """The marks of FHIR R4 JSON, by ``resourceType``: what a clinic reads. What no table knows is erased."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, Union
 
 from aegis_core.marks.names import learn
@@ -15,6 +15,8 @@ Element: TypeAlias = Union[DataClass, Table, None]  # noqa: UP007 - a recursive 
 An empty table stands for a resource inside a resource.
 """
 
+MOST_CODES: Final = 64
+_UNKNOWN: Final = UNKNOWN.ELEMENT.marker
 RESOURCE: Final[Table] = {}
 CODING: Final[Table] = {"system": None, "version": None, "code": None, "userSelected": None}
 CODEABLE: Final[Table] = {"coding": CODING}
@@ -250,45 +252,81 @@ for _name, _class in {
     learn(_name, _class)
 
 
+Written: TypeAlias = Union[str, Callable[[Any, Walk], object]]  # noqa: UP007 - a quoted alias
+"""A compiled element: the marker that stands for it whatever it holds, or what writes it."""
+
+
 def write_resource(resource: Mapping[Any, object], walk: Walk, rules: Rules, /) -> dict[str, object]:
     """Write a resource by the table of its type; of an unknown type, only the names of its elements."""
     kind = resource["resourceType"]
-    table = TABLES.get(kind) if type(kind) is str else None
-    written: dict[str, object] = {"resourceType": kind if _is_name(kind) else UNKNOWN.ELEMENT.marker}
+    table = _compiled(kind, rules) if type(kind) is str and kind in TABLES else {}
+    written: dict[str, object] = {"resourceType": kind if _is_name(kind) else _UNKNOWN}
     for key, item in resource.items():
-        if key == "resourceType":
-            continue
-        element = UNKNOWN.ELEMENT if table is None else table.get(key, UNKNOWN.ELEMENT)
-        written[str(key) if _is_name(key) else "[key]"] = _write(element, item, walk, rules)
+        if key in table:
+            element = table[key]
+            written[key] = element if type(element) is str else element(item, walk)  # type: ignore[operator]
+        elif key != "resourceType":
+            written[key if _is_name(key) else "[key]"] = _UNKNOWN
     return written
 
 
-def _write(element: Element, item: object, walk: Walk, rules: Rules) -> object:
-    walk.left -= 1
+def _compiled(kind: str, rules: Rules) -> dict[str, Written]:
+    try:
+        return rules.tables[kind]  # type: ignore[return-value]
+    except KeyError:
+        made = {name: _compile(element, rules) for name, element in TABLES[kind].items()}
+        rules.tables[kind] = made
+        return made
+
+
+def _compile(element: Element, rules: Rules) -> Written:
+    if element is None:
+        return _code
+    if isinstance(element, DataClass):
+        if rules.rule(element) is None:
+            return element.marker
+        return lambda item, walk: rules.marked(item, element)
+    if element is RESOURCE:
+        return lambda item, walk: _each(lambda one, walk: _inner_resource(one, walk, rules), item, walk)
+    table = {name: _compile(part, rules) for name, part in element.items()}
+
+    def write(item: Any, walk: Walk) -> object:
+        if type(item) is not dict:
+            return _each(write, item, walk) if isinstance(item, list) else _UNKNOWN
+        walk.left -= len(item)
+        if walk.left < 0:
+            return "[size]"
+        written: dict[str, object] = {}
+        for key, one in item.items():
+            if key in table:
+                part = table[key]
+                written[key] = part if type(part) is str else part(one, walk)  # type: ignore[operator]
+            else:
+                written[key if _is_name(key) else "[key]"] = _UNKNOWN
+        return written
+
+    return write
+
+
+def _each(write: Callable[[Any, Walk], object], item: Any, walk: Walk) -> object:
+    if not isinstance(item, list):
+        return write(item, walk)
+    walk.left -= len(item)
     if walk.left < 0:
         return "[size]"
-    if isinstance(element, DataClass):
-        return rules.marked(item, element)
+    return [_UNKNOWN if isinstance(one, list) else write(one, walk) for one in item]
+
+
+def _code(item: object, walk: Walk) -> object:
     if isinstance(item, list):
-        if walk.left < len(item):
-            return "[size]"
-        return [_write(element, one, walk, rules) for one in item]
-    if element is None:
-        return item if _is_code(item) else UNKNOWN.ELEMENT.marker
-    if not isinstance(item, Mapping):
-        return UNKNOWN.ELEMENT.marker
-    if element is RESOURCE:
-        return _inner_resource(item, walk, rules)
-    return {
-        key if _is_name(key) else "[key]": _write(element.get(key, UNKNOWN.ELEMENT), one, walk, rules)
-        for key, one in item.items()
-    }
+        return [one if _is_code(one) else _UNKNOWN for one in item[:MOST_CODES]]
+    return item if _is_code(item) else _UNKNOWN
 
 
-def _inner_resource(item: Mapping[Any, object], walk: Walk, rules: Rules) -> object:
-    if "resourceType" not in item:
-        return UNKNOWN.ELEMENT.marker
-    if stop := walk.enter(item):
+def _inner_resource(item: object, walk: Walk, rules: Rules) -> object:
+    if not isinstance(item, Mapping) or "resourceType" not in item:
+        return _UNKNOWN
+    if stop := walk.enter(item, len(item)):
         return stop
     try:
         return write_resource(item, walk, rules)
@@ -303,5 +341,5 @@ def _is_name(key: object) -> bool:
 def _is_code(item: object) -> bool:
     """A code, a flag, a count, a stamp: what has no spaces and no letters but ASCII, and is short."""
     if type(item) is str:
-        return len(item) <= 128 and item.isascii() and not any(letter.isspace() for letter in item)
+        return len(item) <= 128 and item.isascii() and len(item.split()) == 1 and item.strip() == item
     return item is None or type(item) in {bool, int, float}

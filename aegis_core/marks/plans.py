@@ -9,6 +9,7 @@ from keyword import iskeyword
 from typing import Any, Protocol
 
 from aegis_core.marks.port import Redactor
+from aegis_core.marks.redactors import Pseudonym
 from aegis_core.marks.shapes import Field, Shape
 from aegis_core.marks.taxonomy import UNKNOWN, DataClass
 from aegis_core.marks.walk import SCALARS, Walk
@@ -20,7 +21,12 @@ Plan = Callable[..., Any]
 class Rules(Protocol):
     """What a plan asks of the redaction that it belongs to."""
 
+    plans: dict[type, Plan]
+    keep: frozenset[str]
+    tables: dict[str, object]
+
     def rule(self, data_class: DataClass, /) -> Redactor | None: ...
+    def hit(self, name: object, value: object, data_class: DataClass, /) -> object: ...
     def marked(self, value: object, data_class: DataClass, /) -> object: ...
     def loose(self, name: object, value: object, walk: Walk | None, /) -> object: ...
     def nested(self, value: object, walk: Walk | None, /) -> object: ...
@@ -68,6 +74,14 @@ def _generated(shape: Shape, rules: Rules, careful: Plan) -> Plan:
         elif (redactor := rules.rule(data_class)) is None:
             names[f"c{position}"] = data_class.marker
             items.append(f"{key}: c{position}")
+        elif type(redactor) is Pseudonym:
+            # In line, as it is on the path of every log line: copy, update (which gives None), digest.
+            names[f"k{position}"], names[f"p{position}"] = redactor.started(data_class).copy, redactor.prefix
+            names[f"c{position}"] = data_class
+            items.append(
+                f"{key}: (h := k{position}()).update(v.encode()) or p{position} + h.hexdigest() "
+                f"if type(v := o.{field.name}) is str else marked(v, c{position})",
+            )
         elif getattr(redactor, "__module__", "") == "aegis_core.marks.redactors":
             # Ours return text and never raise, so a plain text needs no wrapping.
             names[f"r{position}"], names[f"c{position}"] = redactor, data_class

@@ -29,7 +29,7 @@ class Redaction:
         keep: names that are shown although a marked field is called so.
     """
 
-    __slots__ = ("__weakref__", "_rules", "_skip", "keep", "plans")
+    __slots__ = ("__weakref__", "_rules", "_skip", "keep", "plans", "tables")
 
     def __init__(self, rules: "Mapping[DataClass, Redactor] | None" = None, /, *, keep: Collection[str] = ()) -> None:
         self._rules: dict[DataClass, Redactor] = {}
@@ -44,7 +44,8 @@ class Redaction:
             }
         self.keep = frozenset(keep)
         self._skip = self.keep | EXEMPT
-        self.plans = _Plans(self)
+        self.plans: dict[type, Plan] = _Plans(self)
+        self.tables: dict[str, object] = {}  # of FHIR, compiled
         _live.append(ref(self, _live.remove))
 
     # ------------------------------------------------------------------------------------------- for applications
@@ -69,7 +70,6 @@ class Redaction:
 
         ``exc_info`` becomes ``exception``: types and places, without messages, locals or lines of source.
         """
-        found = LEARNED.get
         plans = self.plans
         try:
             if "resourceType" in event:  # log.info("read", **resource)
@@ -77,12 +77,10 @@ class Redaction:
                 event.update(cast("dict[str, Any]", plans[dict](resource, None)))
                 return event
             for key, value in event.items() if type(event) is dict else list(event.items()):
-                data_class = found(key)
-                if data_class is None or key in self._skip:
-                    if type(value) not in SCALARS and key != "_record":
-                        event[key] = plans[type(value)](value, None)
-                else:
-                    event[key] = self.hit(key, value, data_class)
+                if key in LEARNED and key not in self._skip:
+                    event[key] = self.hit(key, value, LEARNED[key])
+                elif type(value) not in SCALARS and key != "_record":
+                    event[key] = plans[type(value)](value, None)
             if "exc_info" in event and "exc_info" not in self.keep:
                 traced = event.pop("exc_info")
                 if traced:
@@ -93,15 +91,13 @@ class Redaction:
 
     def fields(self, fields: Mapping[str, object], /) -> dict[str, object]:
         """Redact loose keywords into a new dict."""
-        found = LEARNED.get
         plans = self.plans
         written: dict[str, object] = {}
         for key, value in fields.items():
-            data_class = found(key)
-            if data_class is None or key in self.keep:
-                written[key] = value if type(value) in SCALARS else plans[type(value)](value, None)
+            if key in LEARNED and key not in self.keep:
+                written[key] = self.hit(key, value, LEARNED[key])
             else:
-                written[key] = self.hit(key, value, data_class)
+                written[key] = value if type(value) in SCALARS else plans[type(value)](value, None)
         return written
 
     def value(self, name: str | None, value: object, /) -> object:

@@ -84,7 +84,7 @@ class Pseudonym:
         key: 16 to 64 random bytes.
     """
 
-    __slots__ = ("_key", "_prefix", "_started", "key_id")
+    __slots__ = ("_key", "_started", "key_id", "prefix")
 
     def __init__(self, key_id: str, key: bytes) -> None:
         if not key_id.isascii() or not key_id.translate({45: 97, 46: 97, 95: 97}).isalnum() or len(key_id) > 64:
@@ -93,27 +93,27 @@ class Pseudonym:
             raise ValueError("the key of a pseudonym has 16 to 64 bytes")
         self.key_id = key_id
         self._key = bytes(key)
-        self._prefix = f"pseudo:{key_id}:"
-        self._started: dict[DataClass, object] = {}
+        self.prefix = f"pseudo:{key_id}:"
+        self._started: "dict[DataClass, blake2b]" = {}
 
     def __call__(self, value: object, data_class: DataClass, /) -> str:
-        try:
-            # Copied after the block with the key was hashed: half the work of starting anew.
-            state = self._started[data_class].copy()  # type: ignore[attr-defined]
-        except KeyError:
-            state = self._start(data_class)
+        state = self.started(data_class).copy()
         try:
             state.update(value.encode() if type(value) is str else _octets(value))
         except Exception:  # noqa: BLE001 - a redactor never raises; a value that can't be hashed is erased
             return data_class.marker
-        return self._prefix + state.hexdigest()  # type: ignore[no-any-return]
+        return self.prefix + state.hexdigest()
 
-    def _start(self, data_class: DataClass) -> "blake2b":
-        import hashlib
+    def started(self, data_class: DataClass, /) -> "blake2b":
+        """Give the hash with key and class in it, to copy: its first block is done, which is half the work."""
+        try:
+            return self._started[data_class]
+        except KeyError:
+            import hashlib
 
-        state = hashlib.blake2b(f"{data_class}\0".encode(), digest_size=16, key=self._key)
-        self._started[data_class] = state
-        return state.copy()
+            state = hashlib.blake2b(f"{data_class}\0".encode(), digest_size=16, key=self._key)
+            self._started[data_class] = state
+            return state
 
     def __repr__(self) -> str:
         return f"Pseudonym({self.key_id!r})"

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from aegis_core.marks.classified import Classified
+from aegis_core.marks.names import LEARNED
 from aegis_core.marks.plans import SCALARS, Plan, Rules
 from aegis_core.marks.taxonomy import UNKNOWN
 from aegis_core.marks.walk import Walk
@@ -35,13 +36,15 @@ def plan_of_values(type_: type, rules: Rules, /) -> Plan:
     if issubclass(type_, bytes | bytearray | memoryview):
         return lambda o, w=None: f"[{memoryview(o).nbytes} bytes]"
     if issubclass(type_, Mapping):
-        return lambda o, w=None: _mapping(o, w, rules)
+        return _mappings(rules)
     if hasattr(type_, "_mapping"):  # a SQLAlchemy row: a sequence that knows the names of its columns
-        return lambda o, w=None: _mapping(o._mapping, w, rules)
+        by_name = _mappings(rules)
+        return lambda o, w=None: by_name(o._mapping, w)
     if issubclass(type_, tuple) and hasattr(type_, "_fields"):
-        return lambda o, w=None: _mapping(o._asdict(), w, rules)
+        by_name = _mappings(rules)
+        return lambda o, w=None: by_name(o._asdict(), w)
     if (type_ is not range and issubclass(type_, Sequence | AbstractSet)) or type_.__name__ == "deque":
-        return lambda o, w=None: _sequence(o, w, rules)
+        return _sequences(rules)
     names = {(base.__module__, base.__qualname__) for base in type_.__mro__}
     if names & _AS_THEY_ARE:
         return lambda o, w=None: o
@@ -66,32 +69,38 @@ def _enum(o: Enum, w: Walk | None = None) -> object:
     return o.value if type(o.value) in SCALARS else o.name
 
 
-def _mapping(value: Mapping[Any, object], walk: Walk | None, rules: Rules) -> object:
-    walk, top = (walk, False) if walk else (Walk(value), True)
-    if not top and (stop := walk.enter(value)):
-        return stop
-    try:
-        if "resourceType" in value:
-            from aegis_core.marks.fhir import write_resource
+def _mappings(rules: Rules) -> Plan:
+    """Mappings: values by the names of their keys, FHIR resources by their tables."""
+    plans, keep, hit = rules.plans, rules.keep, rules.hit
 
-            return write_resource(value, walk, rules)
-        return write_items(value, walk, rules)
-    except Exception:  # noqa: BLE001 - whatever a mapping raises, nothing of it is written
-        return UNKNOWN.UNRESOLVED.marker
-    finally:
-        walk.leave(value)
+    def write(value: Mapping[Any, object], walk: Walk | None = None) -> object:
+        if walk is None:
+            walk = Walk(value)
+            walk.left -= len(value)
+        elif stop := walk.enter(value, len(value)):
+            return stop
+        try:
+            if "resourceType" in value:
+                from aegis_core.marks.fhir import write_resource
 
+                return write_resource(value, walk, rules)
+            written: dict[str, object] = {}
+            for key, item in value.items():
+                if type(key) is not str:
+                    written[key_text(key, rules)] = rules.loose(key, item, walk)
+                elif key in LEARNED and key not in keep:
+                    written[key] = hit(key, item, LEARNED[key])
+                else:
+                    kind = type(item)
+                    written[key] = item if kind in SCALARS else plans[kind](item, walk)
+        except Exception:  # noqa: BLE001 - whatever a mapping raises, nothing of it is written
+            return UNKNOWN.UNRESOLVED.marker
+        else:
+            return written
+        finally:
+            walk.leave(value)
 
-def write_items(value: Mapping[Any, object], walk: Walk, rules: Rules, /) -> dict[str, object]:
-    """Write a mapping's items under loose names, as far as the walk goes."""
-    written: dict[str, object] = {}
-    for key, item in value.items():
-        walk.left -= 1
-        if walk.left < 0:
-            written["[size]"] = "[size]"
-            break
-        written[key if type(key) is str else key_text(key, rules)] = rules.loose(key, item, walk)
-    return written
+    return write
 
 
 def key_text(key: object, rules: Rules, /) -> str:
@@ -106,20 +115,21 @@ def key_text(key: object, rules: Rules, /) -> str:
     )
 
 
-def _sequence(value: Any, walk: Walk | None, rules: Rules) -> object:
-    walk, top = (walk, False) if walk else (Walk(value), True)
-    if not top and (stop := walk.enter(value)):
-        return stop
-    try:
-        written: list[object] = []
-        for item in value:
-            walk.left -= 1
-            if walk.left < 0:
-                written.append("[size]")
-                break
-            written.append(item if type(item) in SCALARS else rules.nested(item, walk))
-        return written
-    except Exception:  # noqa: BLE001 - whatever a container raises, nothing of it is written
-        return UNKNOWN.UNRESOLVED.marker
-    finally:
-        walk.leave(value)
+def _sequences(rules: Rules) -> Plan:
+    """Lists, tuples, sets and their like, as lists."""
+    plans = rules.plans
+
+    def write(value: Any, walk: Walk | None = None) -> object:
+        if walk is None:
+            walk = Walk(value)
+            walk.left -= len(value)
+        elif stop := walk.enter(value, len(value)):
+            return stop
+        try:
+            return [item if type(item) in SCALARS else plans[type(item)](item, walk) for item in value]
+        except Exception:  # noqa: BLE001 - whatever a container raises, nothing of it is written
+            return UNKNOWN.UNRESOLVED.marker
+        finally:
+            walk.leave(value)
+
+    return write

@@ -21,16 +21,17 @@ class Walk:
         self.path = {id(top)}
         self.left = MAX_VALUES
 
-    def enter(self, value: object) -> str:
-        """Step into a value that holds others; the empty text if that is allowed, else what stands in its place."""
-        self.left -= 1
-        if self.left < 0:
+    def enter(self, value: object, size: int = 1, /) -> str:
+        """Step into a value that holds ``size`` others; the empty text if that is allowed, else what stands for it."""
+        left = self.left = self.left - size
+        if left < 0:
             return "[size]"
-        if id(value) in self.path:
+        path, address = self.path, id(value)
+        if address in path:
             return "[cycle]"
-        if len(self.path) >= MAX_DEPTH:
+        if len(path) >= MAX_DEPTH:
             return "[depth]"
-        self.path.add(id(value))
+        path.add(address)
         return ""
 
     def leave(self, value: object) -> None:
