@@ -4,7 +4,7 @@
 hold only where ``AEGIS_ENV`` is ``development`` or ``test``; in production each part that is used needs its variables.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, TypeVar
@@ -23,7 +23,6 @@ Part: TypeAlias = Literal["log", "keys", "audit", "storage", "notify"]
 PortKind: TypeAlias = Literal["storage", "audit", "state", "subject_keys", "keys", "email", "log"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 OnLeak: TypeAlias = Literal["refuse", "erase"]
-OnTrailDown: TypeAlias = Literal["refuse", "spool"]
 
 PARTS: Final[tuple[Part, ...]] = ("log", "keys", "audit", "storage", "notify")
 
@@ -53,18 +52,17 @@ _NEEDS: Final[Mapping[Part, tuple[PortKind, ...]]] = MappingProxyType(
 _ENV: Final = "AEGIS_ENV"
 _LEVEL: Final = "AEGIS_LOG_LEVEL"
 _ON_LEAK: Final = "AEGIS_ON_LEAK"
-_ON_TRAIL_DOWN: Final = "AEGIS_ON_TRAIL_DOWN"
+_ORIGIN: Final = "AEGIS_ORIGIN"
 _SECRET: Final = "AEGIS_SECRET_"  # noqa: S105 - the prefix of names
 _NAMED: Final = "AEGIS_STORAGE__"
 _TENANT: Final = "TENANT_"
 #: Read by tests and demonstrations only.
 _OTHERS: Final = ("AEGIS_VECTORS", "AEGIS_KILLS")
-KNOWN: Final = (_ENV, *(name for name, _ in _VARIABLES.values()), _LEVEL, _ON_LEAK, _ON_TRAIL_DOWN, *_OTHERS)
+KNOWN: Final = (_ENV, *(name for name, _ in _VARIABLES.values()), _LEVEL, _ON_LEAK, _ORIGIN, *_OTHERS)
 
 _ENVIRONMENTS: Final[tuple[Environment, ...]] = ("development", "test", "production")
 _LEVELS: Final[tuple[LogLevel, ...]] = ("debug", "info", "warning", "error")
 _LEAKS: Final[tuple[OnLeak, ...]] = ("refuse", "erase")
-_DOWNS: Final[tuple[OnTrailDown, ...]] = ("refuse", "spool")
 
 _V = TypeVar("_V", bound=str)
 
@@ -87,6 +85,7 @@ class Settings:
         ports: port → where it lies; what is not needed or was given as an instance may be missing.
         named: further stores by name, in lower case: ``AEGIS_STORAGE__IMAGES`` is ``images``.
         tenants: stores of tenants, by the name in the variable: see `storage_of`.
+        origin: the trail's name, for ever, from ``AEGIS_ORIGIN``; no spaces, no ``+``.
         sources: variable → ``environment`` or ``default``, for doctor.
     """
 
@@ -96,7 +95,7 @@ class Settings:
     tenants: Mapping[str, Located]
     log_level: LogLevel = "info"
     on_leak: OnLeak = "refuse"
-    on_trail_down: OnTrailDown = "refuse"
+    origin: str = "aegis.local/audit"
     sources: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
     def storage_of(self, tenant: str, /) -> Located | None:
@@ -126,13 +125,28 @@ class Settings:
         Raises:
             SettingsError: with every problem that was found.
         """
+        settings, problems = cls.examine(environ, only=only, given=given, registry=registry, entropy=entropy)
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+    @classmethod
+    def examine(
+        cls,
+        environ: Mapping[str, str],
+        /,
+        *,
+        only: Collection[Part] | None = None,
+        given: Collection[PortKind] = (),
+        registry: Registry | None = None,
+        entropy: Entropy | None = None,
+    ) -> "tuple[Settings, Sequence[Problem]]":
+        """The same for who has more to check: what could be read, and every problem, without raising."""
         reader = _Reader(environ, registry)
         settings = reader.settings(PARTS if only is None else only, frozenset(given))
         if entropy is not None and not entropy.secure and settings.environment == "production":
             reader.problem("entropy", "must be secure in production", hint="leave it out: the system's is used")
-        if reader.problems:
-            raise SettingsError(reader.problems)
-        return settings
+        return settings, reader.problems
 
 
 class _Reader:
@@ -170,7 +184,7 @@ class _Reader:
             tenants=tenants,
             log_level=self.choice(_LEVEL, _LEVELS, "info"),
             on_leak=self.choice(_ON_LEAK, _LEAKS, "refuse"),
-            on_trail_down=self.choice(_ON_TRAIL_DOWN, _DOWNS, "refuse"),
+            origin=self.origin(needed=environment == "production" and "audit" in only),
             sources=self.sources,
         )
 
@@ -201,6 +215,19 @@ class _Reader:
         hint = did_you_mean(value.lower(), words)
         self.problem(name, f"must be one of {', '.join(words)}", source="environment", hint=hint)
         return default
+
+    def origin(self, *, needed: bool) -> str:
+        default = "aegis.local/audit"
+        value = self.environ.get(_ORIGIN)
+        self.sources[_ORIGIN] = "default" if value is None else "environment"
+        if value is None:
+            if needed:
+                self.problem(_ORIGIN, "is missing", hint="name the trail once and for ever: clinic.example/audit")
+            return default
+        if not value or "+" in value or not value.isprintable() or any(letter.isspace() for letter in value):
+            self.problem(_ORIGIN, "must be a name without spaces and +", source="environment")
+            return default
+        return value
 
     def port(
         self,

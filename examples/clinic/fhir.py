@@ -43,6 +43,13 @@ def read_input(path: Path, /) -> Intake:
     return intake
 
 
+def read_bundle(bundle: Resource, /) -> Intake:
+    """Take a bundle that is in memory already."""
+    intake = Intake()
+    _take(list(_resources(_checked(bundle), "the synthetic bundle")), intake)
+    return intake
+
+
 def read_json(file: Path, /) -> Resource:
     """Read one JSON file that does not change while it is read.
 

@@ -19,6 +19,7 @@ from aegis_core.resilience import CountingBreaker
 from examples.clinic.lab import LabClient
 from examples.clinic.letters import ResultsReady
 from examples.clinic.model import Document, Intake, Patient
+from examples.clinic.progress import Progress
 
 T = TypeVar("T")
 
@@ -73,17 +74,17 @@ class Morning:
         self._breaker = breaker
         self._names = names
         self._acknowledge = acknowledge
+        self._note: Callable[[str], None] = lambda _: None
         self.outcome = Outcome()
 
-    async def documents(self, intake: Intake, step: Callable[[str], None], /) -> None:
+    async def documents(self, intake: Intake, progress: Progress, /) -> None:
         """File, read back and, where it is a result, send on every document."""
-        await _each(intake.documents, self._document, step)
+        self._note = progress.note
+        await _each(intake.documents, self._document, progress.step)
 
-    async def letters(self, intake: Intake, step: Callable[[str], None], /) -> None:
+    async def letters(self, intake: Intake, progress: Progress, /) -> None:
         """Tell every patient who has a document."""
-        owners = dict.fromkeys(document.patient_id for document in intake.documents)
-        patients = [intake.patients.get(owner) or Patient(patient_id=owner) for owner in owners]
-        await _each(patients, self._letter, step)
+        await _each(recipients(intake), self._letter, progress.step)
 
     def _token(self, value: str) -> str:
         """What stands for an id in keys and headers: nobody learns the id from it."""
@@ -117,6 +118,7 @@ class Morning:
                 if not error.retryable:
                     raise
                 self.outcome.waits += 1
+                self._note("the lab can't take results: waiting")
                 self._aegis.log.debug("lab waits", code=error.code.value)
                 await anyio.sleep(error.retry_after or 0.05)
         receipt = await self._aegis.audit.record(ResultSent(document=token))
@@ -134,14 +136,20 @@ class Morning:
             self._acknowledge("mailed", key=f"results-ready-{token}")
 
 
-async def _each(items: Iterable[T], work: Callable[[T], Awaitable[None]], step: Callable[[str], None]) -> None:
+def recipients(intake: Intake, /) -> list[Patient]:
+    """Whoever has a document, each once; of some the input holds no more than the id."""
+    owners = dict.fromkeys(document.patient_id for document in intake.documents)
+    return [intake.patients.get(owner) or Patient(patient_id=owner) for owner in owners]
+
+
+async def _each(items: Iterable[T], work: Callable[[T], Awaitable[None]], step: Callable[[], None]) -> None:
     """Do ``work`` for each item, a few at once; the first error ends all."""
     waiting = iter(items)
 
     async def worker() -> None:
         for item in waiting:
             await work(item)
-            step("")
+            step()
 
     async with anyio.create_task_group() as group:
         for _ in range(AT_ONCE):

@@ -22,17 +22,21 @@ class Progress:
         self._out = out
         self._clock = clock
         self._done = 0
+        self._noted = ""
         self._terminal = out.isatty()
         self._last = float("-inf")
 
     def step(self, note: str = "") -> None:
         """One more is done."""
         self._done += 1
+        self._noted = ""
         self._show(note, last=self._done >= self._total)
 
     def note(self, note: str, /) -> None:
-        """Say why nothing moves just now."""
-        self._show(note, last=False, force=not self._terminal)
+        """Say why nothing moves just now; said once until something moves."""
+        if note != self._noted:
+            self._noted = note
+            self._show(note, last=False, force=True)
 
     def _show(self, note: str, *, last: bool, force: bool = False) -> None:
         now = self._clock.monotonic()

@@ -1,0 +1,66 @@
+"""`AuditTrail` without an event loop."""
+
+from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
+
+from aegis_core.audit.model import SignedCheckpoint, Verdict
+from aegis_core.audit.opening import OpenedEvent
+from aegis_core.audit.proof import TlogProof
+from aegis_core.audit.trail import AuditTrail as AsyncAuditTrail
+from aegis_core.blocking.facade import Facade
+from aegis_core.blocking.portal import PORTAL
+from aegis_core.kernel.health import Health
+from aegis_core.kernel.pending import Pending
+from aegis_core.kernel.recorder import AuditEvent, Receipt
+from aegis_core.marks.classified import Classified
+
+
+class AuditTrail(Facade[AsyncAuditTrail]):
+    """`aegis_core.audit.AuditTrail` for code without an event loop: the same names, parameters and values."""
+
+    def submit(self, event: AuditEvent, /) -> Pending[Receipt]:
+        """See `aegis_core.audit.AuditTrail.submit`: ``trail.submit(event).wait()`` waits for the receipt."""
+        return self._open().submit(event)
+
+    def record(self, event: AuditEvent, /, *, within: object | None = None) -> Receipt:
+        """See `aegis_core.audit.AuditTrail.record`."""
+        return self._run(lambda service: service.record(event, within=within))
+
+    def checkpoint(self) -> SignedCheckpoint:
+        """See `aegis_core.audit.AuditTrail.checkpoint`."""
+        return self._run(lambda service: service.checkpoint())
+
+    def prove(self, receipt: Receipt | UUID, /) -> TlogProof:
+        """See `aegis_core.audit.AuditTrail.prove`."""
+        return self._run(lambda service: service.prove(receipt))
+
+    def consistency(self, old_size: int, new_size: int, /) -> tuple[bytes, ...]:
+        """See `aegis_core.audit.AuditTrail.consistency`."""
+        return self._run(lambda service: service.consistency(old_size, new_size))
+
+    def entries(
+        self, start: int = 0, stop: int | None = None, /, *, subject: Classified[str] | None = None
+    ) -> Iterator[OpenedEvent]:
+        """See `aegis_core.audit.AuditTrail.entries`."""
+        events = self._open().entries(start, stop, subject=subject)
+        while (event := PORTAL.run(lambda: _next(events))) is not None:
+            yield event
+
+    def verify(self) -> Verdict:
+        """See `aegis_core.audit.AuditTrail.verify`."""
+        return self._run(lambda service: service.verify())
+
+    def verifier_keys(self) -> tuple[str, ...]:
+        """See `aegis_core.audit.AuditTrail.verifier_keys`."""
+        return self._run(lambda service: service.verifier_keys())
+
+    def health(self) -> Health:
+        """See `aegis_core.audit.AuditTrail.health`."""
+        return self._run(lambda service: service.health())
+
+
+async def _next(events: AsyncIterator[OpenedEvent]) -> OpenedEvent | None:
+    try:
+        return await anext(events)
+    except StopAsyncIteration:
+        return None

@@ -1,0 +1,49 @@
+"""`Keyring` without an event loop."""
+
+from collections.abc import Sequence
+
+from aegis_core.blocking.facade import Facade
+from aegis_core.crypto.keyring import Keyring as AsyncKeyring
+from aegis_core.crypto.model import KeyPurpose, RingKey
+from aegis_core.kernel.recorder import Recorder
+from aegis_core.marks.classified import Classified
+
+
+class Keyring(Facade[AsyncKeyring]):
+    """`aegis_core.crypto.Keyring` for code without an event loop: the same names, parameters and values."""
+
+    def report_to(self, recorder: Recorder, /) -> None:
+        """See `aegis_core.crypto.Keyring.report_to`."""
+        self._service.report_to(recorder)
+
+    def active(self, purpose: KeyPurpose, /, *, tenant: str = "") -> RingKey:
+        """See `aegis_core.crypto.Keyring.active`."""
+        return self._run(lambda service: service.active(purpose, tenant=tenant))
+
+    def every(self, purpose: KeyPurpose, /, *, tenant: str = "") -> Sequence[RingKey]:
+        """See `aegis_core.crypto.Keyring.every`."""
+        return self._run(lambda service: service.every(purpose, tenant=tenant))
+
+    def key(self, key_id: str, /) -> RingKey:
+        """See `aegis_core.crypto.Keyring.key`."""
+        return self._run(lambda service: service.key(key_id))
+
+    def cached(self, key_id: str, /) -> RingKey | None:
+        """See `aegis_core.crypto.Keyring.cached`."""
+        return self._open().cached(key_id)
+
+    def rotate(self, purpose: KeyPurpose, /, *, tenant: str = "") -> RingKey:
+        """See `aegis_core.crypto.Keyring.rotate`."""
+        return self._run(lambda service: service.rotate(purpose, tenant=tenant))
+
+    def rewrap(self) -> int:
+        """See `aegis_core.crypto.Keyring.rewrap`."""
+        return self._run(lambda service: service.rewrap())
+
+    def subject_key(self, subject: Classified[str], /, *, tenant: str = "") -> RingKey:
+        """See `aegis_core.crypto.Keyring.subject_key`."""
+        return self._run(lambda service: service.subject_key(subject, tenant=tenant))
+
+    def shred(self, subject: Classified[str], /, *, tenant: str = "", reason: str) -> None:
+        """See `aegis_core.crypto.Keyring.shred`."""
+        return self._run(lambda service: service.shred(subject, tenant=tenant, reason=reason))

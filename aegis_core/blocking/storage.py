@@ -1,0 +1,111 @@
+"""`Storage` without an event loop."""
+
+from types import TracebackType
+from typing import Self
+
+from aegis_core.blocking.facade import Facade
+from aegis_core.blocking.portal import PORTAL, Held
+from aegis_core.storage.listing import Listing as AsyncListing
+from aegis_core.storage.model import ByteRange, Match, ObjectInfo, Replace
+from aegis_core.storage.reader import ObjectReader as AsyncObjectReader
+from aegis_core.storage.service import MIB
+from aegis_core.storage.service import Storage as AsyncStorage
+from aegis_core.storage.source import Source
+
+
+class Storage(Facade[AsyncStorage]):
+    """`aegis_core.storage.Storage` for code without an event loop: the same names, parameters and values."""
+
+    def upload(self, key: str, source: Source, /, *, replace: Replace = False) -> ObjectInfo:
+        """See `aegis_core.storage.Storage.upload`."""
+        return self._run(lambda service: service.upload(key, source, replace=replace))
+
+    def download(self, key: str, /, *, range: ByteRange | None = None, largest: int = 64 * MIB) -> bytes:
+        """See `aegis_core.storage.Storage.download`."""
+        return self._run(lambda service: service.download(key, range=range, largest=largest))
+
+    def open(self, key: str, /, *, range: ByteRange | None = None) -> "ObjectReader":
+        """See `aegis_core.storage.Storage.open`: ``with storage.open(key) as reader: for chunk in reader: …``."""
+        return ObjectReader(self._open().open(key, range=range))
+
+    def stat(self, key: str, /) -> ObjectInfo:
+        """See `aegis_core.storage.Storage.stat`."""
+        return self._run(lambda service: service.stat(key))
+
+    def list(self, prefix: str = "", /) -> "Listing":
+        """See `aegis_core.storage.Storage.list`: ``for info in storage.list(): …``."""
+        return Listing(self._open().list(prefix))
+
+    def move(self, source: str, target: str, /, *, replace: Replace = False) -> ObjectInfo:
+        """See `aegis_core.storage.Storage.move`."""
+        return self._run(lambda service: service.move(source, target, replace=replace))
+
+    def delete(self, key: str, /, *, only: Match | None = None) -> None:
+        """See `aegis_core.storage.Storage.delete`."""
+        return self._run(lambda service: service.delete(key, only=only))
+
+
+class ObjectReader:
+    """One object, read chunk by chunk. Made by `Storage.open`."""
+
+    def __init__(self, reader: AsyncObjectReader, /) -> None:
+        self._reader = reader
+        self._held: Held[AsyncObjectReader] | None = None
+
+    @property
+    def info(self) -> ObjectInfo:
+        """The object's description, known once the reader is entered."""
+        return self._reader.info
+
+    def __enter__(self) -> Self:
+        self._held = PORTAL.hold(self._reader)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held.leave()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._held is not None:
+            self._held.check()
+        chunk = PORTAL.run(lambda: _next(self._reader))
+        if chunk is None:
+            raise StopIteration
+        return chunk
+
+
+async def _next(reader: AsyncObjectReader) -> bytes | None:
+    # An exhausted iterator raises StopAsyncIteration, which may not cross from one thread's task to another.
+    try:
+        return await anext(reader)
+    except StopAsyncIteration:
+        return None
+
+
+class Listing:
+    """The objects of one tenant, page by page as they are asked for. Made by `Storage.list`."""
+
+    def __init__(self, listing: AsyncListing, /) -> None:
+        self._listing = listing
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> ObjectInfo:
+        info = PORTAL.run(lambda: _next_info(self._listing))
+        if info is None:
+            raise StopIteration
+        return info
+
+
+async def _next_info(listing: AsyncListing) -> ObjectInfo | None:
+    try:
+        return await anext(listing)
+    except StopAsyncIteration:
+        return None

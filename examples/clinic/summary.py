@@ -1,0 +1,104 @@
+"""What was done, where things lie, what was searched for, and whether the trail is intact."""
+
+import resource
+import sys
+from pathlib import Path
+
+import attrs
+
+from aegis_core.audit.model import Verdict
+from aegis_core.kernel.clock import SYSTEM_CLOCK
+from aegis_core.resilience.model import BreakerMetrics
+from examples.clinic.model import Intake
+from examples.clinic.morning import Outcome
+from examples.clinic.search import Report
+
+
+@attrs.frozen
+class Done:
+    """A morning's work, finished."""
+
+    intake: Intake
+    outcome: Outcome
+    home: Path
+    verdict: Verdict
+    verifier_keys: tuple[str, ...]
+    uncertain: int
+    lab_accepted: int
+    lab_refused: int
+    breaker: BreakerMetrics
+    started: float
+
+
+def summary(done: Done, report: Report | None, /) -> str:
+    """Lay it out for people. It names no patient."""
+    intake, outcome = done.intake, done.outcome
+    others = sum(intake.others.values())
+    filed = sum(outcome.filed.values())
+    lines = [
+        "",
+        "input",
+        f"  {len(intake.documents):>6} documents of {len({d.patient_id for d in intake.documents})} patients",
+        f"  {others:>6} other resources, read and not filed",
+        (
+            f"  {intake.without_subject:>6} without a subject, {intake.without_id} without an id, "
+            f"{intake.repeated} repeated, {len(intake.refusals)} refused"
+        ),
+        "done",
+        f"  {filed:>6} filed, sealed ({_counts(outcome.filed)})",
+        f"  {outcome.already_filed:>6} had been filed before",
+        f"  {outcome.read:>6} read back and compared",
+        (
+            f"  {outcome.sent:>6} results at the lab, which refused {done.lab_refused} calls; "
+            f"the breaker opened {done.breaker.opened} times, work waited {outcome.waits} times"
+        ),
+        f"  {sum(outcome.letters.values()):>6} letters ({_counts(outcome.letters)}); {done.uncertain} uncertain in all",
+        "where",
+        *(f"  {name:<9} {done.home / path}" for name, path in _PLACES),
+    ]
+    if report is not None:
+        found = "0 hits" if not report.hits else f"{len(report.hits)} HITS"
+        lines += [
+            "searched",
+            (
+                f"  every byte of {report.files} files ({report.octets / 1e6:.1f} MB), their names, and this page, for "
+                f"{report.needles} names and numbers:"
+            ),
+            f"  raw, JSON-escaped, URL-encoded, base64 at three offsets: {found}",
+            *(f"    {hit.form} at {hit.offset} of {hit.file}" for hit in report.hits[:20]),
+        ]
+    verdict = done.verdict
+    state = "intact" if verdict.intact else "NOT INTACT"
+    lines += [
+        "audit trail",
+        (
+            f"  {verdict.size} entries, root {verdict.root.hex()[:8]}…{verdict.root.hex()[-4:]}, "
+            f"signed by {', '.join(sorted(set(verdict.signed_by)))}: {state}"
+        ),
+        *(f"    {finding.message}" for finding in verdict.findings[:20]),
+        (
+            f"  check it yourself: python -m aegis_core.audit.verifier {done.home / 'audit' / 'log'} "
+            f"--key {done.home / 'audit' / 'log' / 'verifier-keys'}"
+        ),
+        f"{SYSTEM_CLOCK.monotonic() - done.started:.1f} s, {_peak_megabytes():.0f} MB at the most",
+    ]
+    return "\n".join(lines)
+
+
+_PLACES = (
+    ("documents", "storage"),
+    ("trail", "audit/journal"),
+    ("log tiles", "audit/log"),
+    ("letters", "mail"),
+    ("log lines", "log/clinic.jsonl"),
+    ("keys", "keys"),
+)
+
+
+def _counts(counter: "dict[str, int]") -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counter.items())) or "none"
+
+
+def _peak_megabytes() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
