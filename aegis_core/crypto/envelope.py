@@ -14,7 +14,7 @@ from uuid import UUID
 import attrs
 from cryptography.exceptions import InvalidTag
 
-from aegis_core.crypto.model import KeyPurpose, RingKey
+from aegis_core.crypto.model import KeyMaterial, KeyPurpose, RingKey
 from aegis_core.crypto.stream import KEY_SIZE, TAG_SIZE, Buffer
 from aegis_core.kernel.errors import AegisError, ErrorCode
 
@@ -59,7 +59,9 @@ class Envelope:
             key: the object's storage key.
             nonce: 12 random bytes.
         """
-        return cls(object_id, (WrappedDataKey(under.id, _wrap(data_key, under, key=key, nonce=nonce)),))
+        material = KeyMaterial(data_key)
+        del data_key  # a traceback shows locals
+        return cls(object_id, (WrappedDataKey(under.id, _wrap(material, under, key=key, nonce=nonce)),))
 
     def unwrap(self, under: RingKey, /, *, key: str) -> bytes:
         """Give the data key back.
@@ -141,14 +143,13 @@ def stream_context(tenant: str, object_id: UUID, /) -> bytes:
     return tenant.encode() + b"\x00" + object_id.bytes
 
 
-def _wrap(data_key: bytes, under: RingKey, *, key: str, nonce: bytes) -> bytes:
-    fits = len(data_key) == KEY_SIZE and len(nonce) == NONCE_SIZE and under.purpose is KeyPurpose.WRAP
+def _wrap(data_key: KeyMaterial, under: RingKey, *, key: str, nonce: bytes) -> bytes:
+    fits = len(data_key.octets) == KEY_SIZE and len(nonce) == NONCE_SIZE and under.purpose is KeyPurpose.WRAP
     if not fits:
-        del data_key
         raise AegisError(
             ErrorCode.INVALID_ARGUMENT, "a data key has 32 bytes, its nonce 12, and a ring key of purpose wrap wraps it"
         )
-    return nonce + under.cipher.encrypt(nonce, data_key, _DOMAIN + key.encode())
+    return nonce + under.cipher.encrypt(nonce, data_key.octets, _DOMAIN + key.encode())
 
 
 def _parse(body: bytes) -> Envelope | None:

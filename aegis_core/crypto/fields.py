@@ -103,6 +103,9 @@ def index_token(key: RingKey, value: str, /, *, tenant: str = "") -> str:
     Returns:
         ``<key id>:<32 hexadecimal digits>``.
     """
+    if key.purpose is not KeyPurpose.INDEX:
+        del value  # a traceback shows locals
+        _refuse_purpose()
     return f"{key.id}:{_keyed(key, tenant, value, _TOKEN_DOMAIN)}"
 
 
@@ -111,15 +114,19 @@ def subject_digest(key: RingKey, subject: str, /, *, tenant: str = "") -> str:
 
     Another domain than `index_token`, so the trail's tokens do not point at key documents.
     """
+    if key.purpose is not KeyPurpose.INDEX:
+        del subject  # a traceback shows locals
+        _refuse_purpose()
     return _keyed(key, tenant, subject, _SUBJECT_DOMAIN)
 
 
 def _keyed(key: RingKey, tenant: str, value: str, domain: bytes) -> str:
-    if key.purpose is not KeyPurpose.INDEX:
-        del value
-        raise AegisError(ErrorCode.INVALID_ARGUMENT, "a token is made with a key of purpose index")
     octets = tenant.encode() + b"\x00" + value.encode("utf-8", "surrogatepass")
     return blake2b(octets, digest_size=TOKEN_SIZE, key=key.secret, person=domain).hexdigest()
+
+
+def _refuse_purpose() -> NoReturn:
+    raise AegisError(ErrorCode.INVALID_ARGUMENT, "a token is made with a key of purpose index")
 
 
 def _refuse() -> NoReturn:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from aegis_core.crypto.model import KeyMaterial
 from aegis_core.kernel.errors import AegisError, ErrorCode
 
 KEY_SIZE: Final = 32
@@ -112,10 +113,11 @@ class Sealer:
     header: bytes  #: 56 bytes that stand in front of everything that `seal` gives
 
     def __init__(self, key: bytes, /, *, context: bytes, salt: bytes) -> None:
+        material = KeyMaterial(key)
+        del key  # a traceback shows locals
         if len(salt) != SALT_SIZE:
             raise AegisError(ErrorCode.INVALID_ARGUMENT, f"a salt has {SALT_SIZE} bytes")
-        cipher, self._nonces, commitment = _derive(key, salt, context)
-        del key
+        cipher, self._nonces, commitment = _derive(material, salt, context)
         self.header = salt + commitment
         self._seal = cipher.encrypt_into
         self._index = 0
@@ -234,11 +236,12 @@ class Opener:
     span: Span
 
     def __init__(self, key: bytes, /, *, context: bytes, header: Buffer, span: Span, sealed_size: int) -> None:
+        material = KeyMaterial(key)
+        del key  # a traceback shows locals
         head = bytes(header)
         if len(head) != HEADER_SIZE:
             _refuse("the sealed stream is shorter than its header")
-        cipher, self._nonces, commitment = _derive(key, head[:SALT_SIZE], context)
-        del key
+        cipher, self._nonces, commitment = _derive(material, head[:SALT_SIZE], context)
         if not compare_digest(commitment, head[SALT_SIZE:]):
             del cipher
             _refuse("the sealed stream does not belong to this key and context")
@@ -381,12 +384,11 @@ class _Nonces:
         return [prefix + last for last in self._last_bytes[at : at + count]]
 
 
-def _derive(key: bytes, salt: bytes, context: bytes) -> tuple[AESGCM, _Nonces, bytes]:
-    size = len(key)
+def _derive(key: KeyMaterial, salt: bytes, context: bytes) -> tuple[AESGCM, _Nonces, bytes]:
+    size = len(key.octets)
     if size != KEY_SIZE:
-        del key
         _refuse(f"a stream key has {KEY_SIZE} bytes, this one {size}")
-    okm = HKDFExpand(SHA512(), KEY_SIZE + _NONCE_SIZE + COMMITMENT_SIZE, _INFO + salt + context).derive(key)
+    okm = HKDFExpand(SHA512(), KEY_SIZE + _NONCE_SIZE + COMMITMENT_SIZE, _INFO + salt + context).derive(key.octets)
     base = int.from_bytes(okm[KEY_SIZE : KEY_SIZE + _NONCE_SIZE])
     return AESGCM(okm[:KEY_SIZE]), _Nonces(base), okm[KEY_SIZE + _NONCE_SIZE :]
 
