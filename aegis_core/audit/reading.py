@@ -1,69 +1,42 @@
-"""What a strict verification adds: every entry is read, none decrypted. Whole bundles at once, for speed."""
+"""What a strict verification adds: every entry is read, none decrypted."""
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias, cast
 
-from aegis_core.audit.canonical import accelerator, decode, encode
-from aegis_core.audit.entry import ID_PATTERN, TIME_FORM, TIME_PATTERN, check_entry, parse_time
+from aegis_core.audit.canonical import Value, decode
+from aegis_core.audit.entry import TIME_FORM, check_entry, parse_time
 from aegis_core.audit.findings import Findings
 from aegis_core.audit.model import FindingKind
+from aegis_core.audit.shape import shape_of
 from aegis_core.kernel.errors import AegisError
 
 #: An event may be recorded late (it was spooled, or a clock was set), but not by more than this.
 LATEST_NS: Final = 24 * 3600 * 1_000_000_000
 
+MOST_SHAPES: Final = 256  #: tried on a log; what has none of them is read carefully each time
+_MOST_OF_AN_ACTION: Final = 8
+_ACTION_AT: Final = len(b'{"action":"')
+
 _TIME_IN_ENTRY: Final = re.compile(b'"t":"([^"]{30})"')
 
-
-def _usual_spelling() -> re.Pattern[bytes]:
-    """A pattern of entries as nearly all are: text without escapes, plain fields at most a list deep.
-
-    What matches is an entry of version 1 if its groups ``data`` and ``sealed`` are canonical JSON. What does not match
-    may still be one. Every repetition is possessive: an entry is read once, whatever it holds.
-    """
-    text = r'"[ !#-\[\]-~\x7f]*+"'
-    any_text = r'"[ !#-\[\]-\xff]*+"'  # in ``data``, whose UTF-8 is checked afterwards
-    scalar = rf"(?:{any_text}|-?+(?:0|[1-9][0-9]{{0,15}}+)|true|false|null)"
-    plain = rf"(?:{scalar}|\[(?:{scalar}(?:,{scalar})*+)?+\])"
-    box = rf'\{{"box":{text},"class":{text},"key":{text}\}}'
-
-    def some(member: str, between: tuple[str, str]) -> str:
-        return rf"\{between[0]}{member}(?:,{member})*+\{between[1]}"
-
-    def maybe(name: str, value: str = text) -> str:
-        return f'(?:"{name}":{value},)?+'
-
-    parts = [
-        r'\{"action":"[ !#-\[\]-~\x7f]++",',
-        maybe("correlation"),
-        maybe("data", f"(?P<data>{some(f'{text}:{plain}', ('{', '}'))})"),
-        f'"id":"(?P<id>{ID_PATTERN})",',
-        maybe("op"),
-        '"outcome":"(?:success|refused|failed)",',
-        *map(maybe, ("purpose", "request")),
-        maybe("roles", some(text, ("[", "]"))),
-        maybe("sealed", f"(?P<sealed>{some(f'{text}:{box}', ('{', '}'))})"),
-        maybe("subject", rf'\{{"key":{text},"sealed":{text},"token":{text}\}}'),
-        f'"t":"(?P<t>{TIME_PATTERN})",',
-        *map(maybe, ("tenant", "trace")),
-        rf'"v":1(?:,"verified_by":{text})?+(?:,"who":{text})?+\}}',
-    ]
-    return re.compile("".join(parts).encode("latin-1"))
-
-
-_USUAL: Final = _usual_spelling()
+_Read: TypeAlias = tuple[bytes, bytes]  # id and time
+_Match: TypeAlias = Callable[[bytes], re.Match[bytes] | None]
 
 
 class StrictReading:
     """Reads entries in order: canonical, of a known version, no id twice, no time far before an earlier one."""
 
-    __slots__ = ("_findings", "_ids", "_latest")
+    __slots__ = ("_findings", "_ids", "_last", "_latest", "_learnt", "_shapes")
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._ids: set[bytes] = set()
-        self._latest = ""
+        self._latest = b""
+        self._last: _Match = _nothing
+        self._learnt = 0
+        # By everything before the end of the action, which is the first member of an entry.
+        self._shapes: dict[bytes, list[_Match]] = {}
 
     def entries(self, first: int, bodies: Sequence[bytes], /) -> None:
         """Read a bundle.
@@ -71,62 +44,96 @@ class StrictReading:
         Arguments:
             first: index of its first entry.
         """
-        if not self._are_usual(bodies):
-            self._one_by_one(first, bodies)
+        read: list[_Read | None] = []
+        put, shapes, match = read.append, self._shapes, self._last
+        if not _is_utf8(bodies):
+            shapes, match = {}, _nothing
+        for body in bodies:
+            found = match(body)  # of the shape of the one before, more often than not
+            if found is None:
+                for match in shapes.get(body[: body.find(b'"', _ACTION_AT)], ()):
+                    found = match(body)
+                    if found is not None:
+                        break
+                else:
+                    put(self._carefully(first + len(read), body))
+                    continue
+            put(cast("_Read", found.groups()))
+        self._last = match
+        if None in read or not self._continue(cast("list[_Read]", read)):
+            self._one_by_one(first, read)
 
-    def _are_usual(self, bodies: Sequence[bytes]) -> bool:
-        """Take ids and times over if every entry is surely in order; False where that needs a closer look."""
-        matches = [match for match in map(_USUAL.fullmatch, bodies) if match is not None]
-        if len(matches) != len(bodies):
-            return False
-        plain, ids, sealed, times = zip(*[match.groups() for match in matches], strict=True)
-        # Names in order, none twice, integers in bounds, UTF-8: one look at all the objects of the bundle.
-        if not _is_canonical(b"[%b]" % b",".join([*filter(None, plain), *filter(None, sealed)])):
-            return False
+    def _carefully(self, index: int, body: bytes) -> _Read | None:
+        try:
+            members = check_entry(decode(body))
+        except AegisError as error:
+            self._findings.add(FindingKind.CANONICAL, error.message, index=index, time=time_of(body))
+            return None
+        if self._learnt < MOST_SHAPES and b"\\" not in body:  # an escape matches no shape
+            self._learn(body, members)
+        return str(members["id"]).encode(), str(members["t"]).encode()
+
+    def _learn(self, body: bytes, members: dict[str, Value]) -> None:
+        known = self._shapes.setdefault(body[: body.find(b'"', _ACTION_AT)], [])
+        if len(known) < _MOST_OF_AN_ACTION:
+            self._learnt += 1
+            shape = shape_of(members)
+            if shape is not None and shape.fullmatch(body) is not None:
+                known.append(shape.fullmatch)
+
+    def _continue(self, read: list[_Read]) -> bool:
+        """Take ids and times over where nothing about them is remarkable."""
+        ids, times = zip(*read, strict=True)
         fresh = set(ids)
         if len(fresh) != len(ids) or not fresh.isdisjoint(self._ids):
             return False
+        latest = max(self._latest, *times)
         try:
             for day in {time[:10] for time in times}:
                 parse_time(f"{day.decode()}T00:00:00.000000000Z")
+            if parse_time(latest.decode()) - parse_time(min(times).decode()) > LATEST_NS:
+                return False
         except AegisError:
-            return False
-        latest = max(self._latest, max(times).decode())
-        if parse_time(latest) - parse_time(min(times).decode()) > LATEST_NS:
             return False
         self._ids |= fresh
         self._latest = latest
         return True
 
-    def _one_by_one(self, first: int, bodies: Sequence[bytes]) -> None:
-        for index, body in enumerate(bodies, first):
+    def _one_by_one(self, first: int, read: list[_Read | None]) -> None:
+        for index, each in enumerate(read, first):
+            if each is None:
+                continue
+            identity, stamp = each
+            time = stamp.decode()
             try:
-                members = check_entry(decode(body))
-                identity, stamp = str(members["id"]).encode(), str(members["t"])
-                happened = parse_time(stamp)
+                happened = parse_time(time)
             except AegisError as error:
-                self._findings.add(FindingKind.CANONICAL, error.message, index=index, time=time_of(body))
+                self._findings.add(FindingKind.CANONICAL, error.message, index=index, time=time)
                 continue
             if identity in self._ids:
                 told = "its event id was already recorded by an earlier entry"
-                self._findings.add(FindingKind.DUPLICATE, told, index=index, time=stamp)
+                self._findings.add(FindingKind.DUPLICATE, told, index=index, time=time)
             self._ids.add(identity)
             if stamp >= self._latest:
                 self._latest = stamp
-            elif parse_time(self._latest) - happened > LATEST_NS:
+            elif parse_time(self._latest.decode()) - happened > LATEST_NS:
                 told = "it says that it happened more than a day before an entry that was recorded earlier"
-                self._findings.add(FindingKind.ORDER, told, index=index, time=stamp)
+                self._findings.add(FindingKind.ORDER, told, index=index, time=time)
 
 
-def _is_canonical(text: bytes) -> bool:
-    fast = accelerator()
+def _nothing(_: bytes) -> None:
+    return None
+
+
+def _is_utf8(bodies: Sequence[bytes]) -> bool:
+    text = b"".join(bodies)
+    if text.isascii():
+        return True
     try:
-        if fast is None:
-            return encode(decode(text)) == text
-        dumps, loads = fast
-        return dumps(loads(text)) == text  # the pattern lets no float through
-    except (ValueError, TypeError, AegisError):
+        text.decode("utf-8")
+    except UnicodeDecodeError:
         return False
+    return True
 
 
 def time_of(body: bytes, /) -> str | None:

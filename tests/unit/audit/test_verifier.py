@@ -390,7 +390,6 @@ def test_the_fast_reading_and_the_careful_one_agree(junk: bytes, data: st.DataOb
 
 def test_strict_reading_works_without_an_accelerator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(canonical, "accelerator", lambda: None)
-    monkeypatch.setattr("aegis_core.audit.reading.accelerator", lambda: None)
     write_log(tmp_path, BODIES[:300])
     assert verify(tmp_path, strict=True).intact
     write_log(tmp_path, [*BODIES[:5], ODD["fields out of order"][0], *BODIES[6:300]])
