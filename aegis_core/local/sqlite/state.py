@@ -19,6 +19,7 @@ import anyio
 import anyio.to_thread
 
 from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
+from aegis_core.kernel.clock import SYSTEM_CLOCK
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
 from aegis_core.kernel.files import (
     classify_os_error,
@@ -231,21 +232,18 @@ class SqliteState:
         return None if row is None else str(row[0])
 
     def _put(self, connection: sqlite3.Connection, name: str, body: bytes, expected: str | None) -> str:
+        padded = b"".join((bytes(self._padding), body))
         with _writing(connection):
-            there = self._revision(connection, name)
-            if there != expected:
+            if self._revision(connection, name) != expected:
                 raise moved_on(name, operation="state.put", adapter=self.name)
             connection.execute("UPDATE document_revision SET last = last + 1")
             revision = int(_one(connection, "SELECT last FROM document_revision"))
-            padded = b"".join((bytes(self._padding), body))
-            if there is None:
-                connection.execute("INSERT INTO documents VALUES (?, ?, ?, ?)", (name, revision, self._padding, padded))
-            else:
-                connection.execute(
-                    "UPDATE documents SET revision = ?, padding = ?, body = ? WHERE name = ?",
-                    (revision, self._padding, padded, name),
-                )
-        if there is not None:
+            connection.execute(
+                "INSERT INTO documents VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE "
+                "SET revision = excluded.revision, padding = excluded.padding, body = excluded.body",
+                (name, revision, self._padding, padded),
+            )
+        if expected is not None:
             self._erase(connection)
         return str(revision)
 
@@ -259,14 +257,18 @@ class SqliteState:
 
     def _erase(self, connection: sqlite3.Connection) -> None:
         """Move the write-ahead log into the file, and empty it: old pages stand there until then."""
-        busy, _frames, _moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:  # after waiting as long as for any lock
-            raise AegisError(
-                ErrorCode.UNAVAILABLE,
-                "the document is written or gone, but another connection still reads old pages: "
-                "end its transaction and delete again, so that the former body is erased",
-                adapter=self.name,
-            )
+        clock = SYSTEM_CLOCK  # other processes take real time, whatever clock a test injects
+        until = clock.monotonic() + _PATIENCE
+        while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            # Busy. SQLite waits by itself for readers and writers, but not for another checkpoint.
+            if clock.monotonic() > until:
+                raise AegisError(
+                    ErrorCode.UNAVAILABLE,
+                    "the document is written or gone, but another connection still reads old pages: "
+                    "end its transaction and delete again, so that the former body is erased",
+                    adapter=self.name,
+                )
+            clock.sleep_sync(0.002)
         try:
             fd = os.open(f"{self.path}-wal", os.O_RDONLY | os.O_CLOEXEC)  # SQLite keeps no locks on this one
         except FileNotFoundError:
