@@ -21,8 +21,8 @@ from aegis_core.storage.record import Record
 class ObjectReader:
     """One object, or a range of it: ``async with storage.open(key) as reader: async for chunk in reader: …``.
 
-    Entering reads the first piece and puts the reading on record; no byte is released before. Chunks have at most half
-    a mebibyte. Made by `Storage.open`.
+    Entering reads the first piece and puts the reading on record; no byte is released before. Chunks have at most a
+    mebibyte. Made by `Storage.open`.
     """
 
     def __init__(

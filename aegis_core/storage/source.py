@@ -3,7 +3,7 @@
 import os
 import stat
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 from typing import Final, NoReturn, TypeAlias
@@ -42,7 +42,6 @@ class Feed:
         #: What the source itself raised: the caller's own exception, to be let out as it is.
         self.failure: Exception | None = None
         self._file: _File | None = None
-        self._ended = False
 
     async def send(self, source: Source, writer: Writer, /) -> None:
         """Write the whole source. The adapter may hold the last piece back until `commit`.
@@ -71,9 +70,18 @@ class Feed:
             await self._write(writer, view[start : start + PIECE], last=start + PIECE >= size)
 
     async def _send_async(self, source: AsyncIterable[bytes], writer: Writer) -> None:
+        pieces = aiter(source)
+        try:
+            await self._send_pieces(pieces, writer)
+        finally:
+            # A generator that is left in the middle must be closed by who left it, or its clean-up runs anywhere.
+            close: Callable[[], Awaitable[None]] | None = getattr(pieces, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _send_pieces(self, pieces: AsyncIterator[bytes], writer: Writer) -> None:
         held: list[memoryview] = []
         count = 0
-        pieces = aiter(source)
         while (piece := await self._next(pieces)) is not None:
             view = _flat(piece)
             self.size += len(view)
@@ -96,13 +104,15 @@ class Feed:
             raise
 
     async def _send_iterator(self, pieces: Iterator[bytes], writer: Writer) -> None:
+        ended = threading.Event()
+
         def pull() -> Iterator[memoryview]:
             count = 0
             while count < PIECE:
                 try:
                     piece = next(pieces)
                 except StopIteration:
-                    self._ended = True
+                    ended.set()
                     return
                 view = _flat(piece)
                 count += len(view)
@@ -110,15 +120,15 @@ class Feed:
                 yield view
 
         def make() -> Iterator[bytes | memoryview]:
-            if self._ended:  # the piece before, which the adapter held back, was the last
+            if ended.is_set():  # the piece before, which the adapter held back, was the last
                 return
             yield from self._seal(pull())
-            if self._ended:
+            if ended.is_set():
                 yield from self._sealer.seal((), last=True)
 
         # An adapter that holds a piece back pulls it only when it gets the next one: until then the end is not seen,
         # so the size is known for certain before the commit.
-        while not self._ended:
+        while not ended.is_set():
             await writer.write(self._guarded(make))
 
     async def _send_file(self, path: Path, writer: Writer) -> None:

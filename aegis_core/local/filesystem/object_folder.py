@@ -4,6 +4,7 @@ Each file begins with 32 bytes of its own: 16 that say what it is, and 16 random
 etag, so an etag never comes back, whatever the file system does with inodes and times.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -27,7 +28,6 @@ from aegis_core.kernel.files import (
 )
 from aegis_core.local.filesystem.key_paths import OWN, Entry, Place, place_of
 from aegis_core.storage.model import Key, Match, ObjectInfo, Page, Replace
-
 
 NAME: Final = "file"
 MAGIC: Final = b"aegis-object/1\n\0"
@@ -104,6 +104,10 @@ class ObjectFolder:
         except (FileNotFoundError, NotADirectoryError):
             # The path would only repeat the key.
             raise AegisError(ErrorCode.NOT_FOUND, "there is no object with this key", adapter=NAME) from None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise _foreign() from None
+            raise
 
     def stat(self, key: Key, place: Place, /) -> ObjectInfo:
         """Describe an object."""
@@ -198,7 +202,8 @@ class ObjectFolder:
                     entry = Entry.of(name.name, text)
                     if entry is None or not entry.may_hold(prefix, after):
                         continue
-                    if name.is_dir(follow_symlinks=False) == (entry.kind == "folder"):
+                    is_kind = name.is_dir if entry.kind == "folder" else name.is_file
+                    if is_kind(follow_symlinks=False):
                         entries.append(entry)
         except FileNotFoundError:
             return
@@ -255,10 +260,14 @@ def describe(file: int, key: Key, /) -> ObjectInfo:
     now = os.fstat(file)
     header = os.pread(file, HEADER_SIZE, 0) if stat.S_ISREG(now.st_mode) else b""
     if len(header) != HEADER_SIZE or not header.startswith(MAGIC):
-        raise AegisError(
-            ErrorCode.INTEGRITY, "a file in the store's folder was not written by it, or was damaged", adapter=NAME
-        )
+        raise _foreign()
     return ObjectInfo(key, now.st_size - HEADER_SIZE, header[len(MAGIC) :].hex(), date_of(now))
+
+
+def _foreign() -> AegisError:
+    return AegisError(
+        ErrorCode.INTEGRITY, "a file in the store's folder was not written by it, or was damaged", adapter=NAME
+    )
 
 
 def _describe_leniently(file: int, key: Key) -> ObjectInfo:
