@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aegis_core.audit.model import Verdict as Verdict
     from aegis_core.audit.note import KeyType as KeyType
     from aegis_core.audit.note import VerifierKey as VerifierKey
+    from aegis_core.audit.opening import SHREDDED as SHREDDED
+    from aegis_core.audit.opening import OpenedEvent as OpenedEvent
     from aegis_core.audit.port import AuditCapabilities as AuditCapabilities
     from aegis_core.audit.port import AuditSink as AuditSink
     from aegis_core.audit.port import Entry as Entry
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from aegis_core.audit.verifier import verify_folder as verify_folder
 
 __all__ = [
+    "SHREDDED",
     "AuditCapabilities",
     "AuditSink",
     "AuditTrail",
@@ -33,6 +36,7 @@ __all__ = [
     "FindingKind",
     "JoinsTransactions",
     "KeyType",
+    "OpenedEvent",
     "SealedValue",
     "SignedCheckpoint",
     "StoredEvent",
@@ -55,6 +59,8 @@ __getattr__, __dir__ = lazy(
         "FindingKind": ".model",
         "JoinsTransactions": ".port",
         "KeyType": ".note",
+        "OpenedEvent": ".opening",
+        "SHREDDED": ".opening",
         "SealedValue": ".model",
         "SignedCheckpoint": ".model",
         "StoredEvent": ".model",

@@ -1,17 +1,19 @@
 """What of an event type is written plain and what is sealed: found out once a type."""
 
 import re
-from functools import lru_cache
 from typing import Final, NoReturn
+from uuid import UUID
 
 import attrs
 
+from aegis_core.crypto.fields import field_context
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.recorder import AuditEvent
 from aegis_core.marks.shapes import marks_of
 from aegis_core.marks.taxonomy import UNKNOWN
 
 _ACTION: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}", re.ASCII)
+_NO_ID: Final = UUID(int=0)
 _INHERITED: Final = frozenset({"outcome", "event_id"})
 
 
@@ -22,21 +24,33 @@ class EventPlan:
     Arguments:
         action: the type's constant name.
         plain: names of fields without a mark, sorted.
-        sealed: name and class of each marked field, sorted.
+        sealed: name, class, and what a sealed field is bound to besides the event's id, of each marked field; sorted.
     """
 
     action: str
     plain: tuple[str, ...]
-    sealed: tuple[tuple[str, str], ...]
+    sealed: tuple[tuple[str, str, bytes], ...]
 
 
-@lru_cache(maxsize=2048)
+_plans: dict[type, EventPlan] = {}
+_MOST_PLANS: Final = 2048
+
+
 def plan_of(type_: type[AuditEvent], /) -> EventPlan:
     """Read a type's action and its marks. A field whose annotation cannot be resolved is sealed.
 
     Raises:
         AegisError: ``invalid_argument`` for a type that cannot be recorded, saying why.
     """
+    plan = _plans.get(type_)
+    if plan is None:
+        if len(_plans) >= _MOST_PLANS:  # types made on the fly
+            _plans.clear()
+        plan = _plans[type_] = _compile(type_)
+    return plan
+
+
+def _compile(type_: type[AuditEvent]) -> EventPlan:
     action: object = type_.action
     if not isinstance(action, str) or _ACTION.fullmatch(action) is None:
         _refuse(type_, 'needs a constant name: action: ClassVar[str] = "report.filed" (lower case, digits, . _ -)')
@@ -44,7 +58,7 @@ def plan_of(type_: type[AuditEvent], /) -> EventPlan:
         _refuse(type_, "is not an attrs class of its own: decorate it with attrs.frozen")
     marks = marks_of(type_)
     plain: list[str] = []
-    sealed: list[tuple[str, str]] = []
+    sealed: list[tuple[str, str, bytes]] = []
     for name in sorted(field.name for field in attrs.fields(type_)):
         if name in _INHERITED:
             continue
@@ -56,8 +70,13 @@ def plan_of(type_: type[AuditEvent], /) -> EventPlan:
         elif data_class.taxonomy == "secret":
             _refuse(type_, f"has the field {name!r} marked as a secret: a trail is kept for ever, leave secrets out")
         else:
-            sealed.append((name, str(data_class)))
+            sealed.append((name, str(data_class), binding(name, action)))
     return EventPlan(action, tuple(plain), tuple(sealed))
+
+
+def binding(field: str, action: str, /) -> bytes:
+    """What a sealed field is bound to, behind the 16 bytes of its event's id."""
+    return field_context(_NO_ID, field, action)[len(_NO_ID.bytes) :]
 
 
 def _refuse(type_: type, reason: str) -> NoReturn:

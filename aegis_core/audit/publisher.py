@@ -11,7 +11,16 @@ from aegis_core.audit.failure import as_error
 from aegis_core.audit.model import SignedCheckpoint
 from aegis_core.audit.port import AuditSink, Entry
 from aegis_core.audit.signing import Signing
-from aegis_core.audit.tiles import WIDTH, Tile, TileWriter, encode_bundle, levels_of, subtrees_in, tiles_dropped, tiles_for
+from aegis_core.audit.tiles import (
+    WIDTH,
+    Tile,
+    TileWriter,
+    encode_bundle,
+    levels_of,
+    subtrees_in,
+    tiles_dropped,
+    tiles_for,
+)
 from aegis_core.audit.tree import Tree, subtree_nodes
 from aegis_core.kernel.clock import Clock
 from aegis_core.kernel.errors import AegisError, ErrorCode
@@ -56,6 +65,7 @@ class Publisher:
         # The right edge of what was taken in: tiles, and the bodies of the bundle that is not full.
         self._tiles = TileWriter()
         self._bodies: list[bytes] = []
+        self._last = b""
         self._full: list[tuple[Tile, bytes]] = []
         self._kept: list[tuple[bytes, bytes]] = []
         self._kept_from = 0
@@ -91,7 +101,21 @@ class Publisher:
         self._agreed = Tree.of(size, subtrees_in(size, hashes.__getitem__))
         if self._agreed.root() != checkpoint.root:
             raise _broken("the published tiles do not have the root that was signed: restore them")
-        self._bodies = [entry.body for entry in await self._sink.read(size - size % WIDTH, size)]
+        if size:
+            await self._take_edge(size)
+
+    async def _take_edge(self, size: int) -> None:
+        """Read the last published entries from the primary, which must be those that were published."""
+        position = (size - 1) // WIDTH
+        first = position * WIDTH
+        published = await self.tile(Tile(0, position, size - first))
+        bodies = [entry.body for entry in await self._sink.read(first, size)]
+        leaves = [sha256(b"\x00" + body).digest() for body in bodies]
+        if b"".join(leaves) != published:
+            differing = (at for at, leaf in enumerate(leaves) if published[32 * at : 32 * at + 32] != leaf)
+            raise _broken(f"entry {first + next(differing, len(leaves))} of the primary is not the one that was published")
+        self._last = leaves[-1]
+        self._bodies = bodies if size % WIDTH else []
 
     async def tile(self, tile: Tile, /) -> bytes:
         """Read one published tile or bundle; a partial one may have become full meanwhile."""
@@ -120,6 +144,8 @@ class Publisher:
         while True:
             await self._due.wait()
             await self._pause()
+            # Made anew here alone: an event that somebody waits for must not be replaced.
+            self._due, self._enough = anyio.Event(), anyio.Event()
             try:
                 await self.publish()
             except Exception:  # noqa: BLE001 - recorded by publish; acknowledging goes on
@@ -139,7 +165,7 @@ class Publisher:
     async def publish(self) -> SignedCheckpoint:
         """Publish everything that the primary holds now, and return the checkpoint that covers it."""
         async with self._lock:
-            self._due, self._enough, self._unpublished = anyio.Event(), anyio.Event(), 0
+            self._unpublished = 0
             try:
                 checkpoint = await self._publish()
             except Exception as exc:
@@ -196,24 +222,36 @@ class Publisher:
     async def _take_in(self, size: int) -> None:
         while (start := self._tiles.size) < size:
             skipped = start - self._kept_from
-            kept = self._kept[skipped : skipped + size - start] if 0 <= skipped else []
+            kept = self._kept[skipped : skipped + size - start] if skipped >= 0 else []
             if kept:
                 self._extend([body for body, _ in kept], [leaf for _, leaf in kept])
                 del self._kept[: skipped + len(kept)]
             else:
                 self._kept.clear()
                 self._kept_from = -1  # nothing fits behind it while we wait
-                bodies = [entry.body for entry in await self._sink.read(start, min(size, start + 1000))]
-                if not bodies:
-                    raise _broken(f"the primary does not give entry {start}, though it holds {size}")
-                self._extend(bodies, [sha256(b"\x00" + body).digest() for body in bodies])
+                bodies, leaves = await self._read_back(start, min(size, start + 512))
+                self._extend(bodies, leaves)
             self._kept_from = self._tiles.size
             if len(self._full) >= 64:
                 await self._write_full(0)
 
+    async def _read_back(self, start: int, stop: int) -> tuple[list[bytes], list[bytes]]:
+        """Read entries from the primary, and see that they stand behind those that were taken in before."""
+        before = max(start - 1, 0)
+        bodies = [entry.body for entry in await self._sink.read(before, stop)]
+        leaves = [sha256(b"\x00" + body).digest() for body in bodies]
+        if start:
+            if leaves[:1] != [self._last]:
+                raise _broken(f"entry {before} of the primary is not the one that was recorded there")
+            del bodies[0], leaves[0]
+        if not bodies:
+            raise _broken(f"the primary does not give entry {start}, though it holds {stop}")
+        return bodies, leaves
+
     def _extend(self, bodies: list[bytes], leaves: list[bytes]) -> None:
         first = self._tiles.size // WIDTH
         self._leaves += leaves
+        self._last = leaves[-1]
         self._tiles.extend(leaves)
         self._bodies += bodies
         for position in range(first, self._tiles.size // WIDTH):

@@ -35,12 +35,8 @@ class TrailKeys(Protocol):
     async def subject_key(self, subject: Classified[str], /, *, tenant: str = "") -> RingKey: ...
 
 
-@attrs.frozen
-class Seal:
-    """The key for one event's fields, and the text of its member ``subject``, empty where it has no subject."""
-
-    key: RingKey
-    subject: str = attrs.field(repr=False)
+#: The key for one event's fields, and the text of its member ``subject``, empty where it has no subject.
+Seal: TypeAlias = tuple[RingKey, str]
 
 
 @attrs.frozen
@@ -49,7 +45,7 @@ class _Known:
     subject: str = attrs.field(repr=False)
 
 
-_Whom: TypeAlias = "tuple[str, Classified[str] | None]"
+_Whom: TypeAlias = tuple[str, Classified[str] | None]
 
 
 class Seals:
@@ -72,7 +68,7 @@ class Seals:
         key = self._keyring.cached(known.key_id)
         if key is None or key.state != "active":
             return None
-        return Seal(key, known.subject)
+        return key, known.subject
 
     async def fetch(self, context: Context, /) -> Seal:
         """Ask the keyring, which may ask its vault; makes a subject's key where there is none yet."""
@@ -83,7 +79,7 @@ class Seals:
         if subject is None:
             key = await self._keyring.active(KeyPurpose.WRAP, tenant=tenant)
             self._known[whom] = _Known(key.id, "")
-            return Seal(key, "")
+            return key, ""
         key = await self._keyring.subject_key(subject, tenant=tenant)
         index = await self._keyring.active(KeyPurpose.INDEX, tenant=tenant)
         text = _reveal(subject, context)
@@ -92,7 +88,7 @@ class Seals:
         # All three are ASCII without quotes, so this is their canonical spelling.
         spelled = f',"subject":{{"key":"{key.id}","sealed":"{box}","token":"{token}"}}'
         self._known[whom] = _Known(key.id, spelled)
-        return Seal(key, spelled)
+        return key, spelled
 
     async def tokens(self, subject: Classified[str], /, *, tenant: str) -> tuple[str, ...]:
         """The tokens under which events of a subject may be found."""

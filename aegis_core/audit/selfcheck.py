@@ -9,7 +9,7 @@ from aegis_core.audit.model import Finding, FindingKind, SignedCheckpoint, Verdi
 from aegis_core.audit.note import VerifierKey
 from aegis_core.audit.opening import same_id
 from aegis_core.audit.port import AuditSink, Entry
-from aegis_core.audit.publisher import LOG
+from aegis_core.audit.publisher import CHECKPOINT, LOG
 from aegis_core.audit.tiles import WIDTH, Tile, decode_bundle, encode_bundle
 from aegis_core.audit.verification import verification
 from aegis_core.kernel.errors import AegisError, ErrorCode
@@ -19,21 +19,28 @@ _MOST_FINDINGS: Final = 100
 
 
 async def check(
-    checkpoint: SignedCheckpoint, keys: Iterable[VerifierKey], sink: AuditSink, state: StateStore, /
+    latest: SignedCheckpoint, keys: Iterable[VerifierKey], sink: AuditSink, state: StateStore, /
 ) -> Verdict:
     """Recompute every leaf from the primary, and compare: tiles, published bundles, root, signatures. Never decrypts.
 
     Arguments:
-        checkpoint: the one that is published.
+        latest: the last checkpoint that this process saw; the published one must be it, or extend it.
     """
     reader = _Reader(sink, state)
-    steps = verification(checkpoint.note, keys, strict=True)
-    try:
-        tile = next(steps)
-        while True:
-            tile = steps.send(await reader.read(tile))
-    except StopIteration as end:
-        verdict: Verdict = end.value
+    document = await state.get(CHECKPOINT)
+    if document is None:
+        reader.miss_checkpoint()
+    note = latest.note if document is None else document.body.decode("utf-8", "replace")
+    steps = verification(note, keys, strict=True, kept=latest.note)
+    verdict: Verdict | None = None
+    octets: bytes | None = None
+    while verdict is None:
+        try:
+            tile = steps.send(octets)
+        except StopIteration as end:
+            verdict = end.value
+        else:
+            octets = await reader.read(tile)
     if not reader.findings:
         return verdict
     findings = tuple(reader.findings[:_MOST_FINDINGS]) + verdict.findings
@@ -98,6 +105,10 @@ class _Reader:
                 self._found(FindingKind.ENTRY, message, index, tile)
         if len(stored) != len(bodies):
             self._found(FindingKind.MALFORMED, "a published bundle has another number of entries", None, tile)
+
+    def miss_checkpoint(self) -> None:
+        finding = Finding(FindingKind.CHECKPOINT, "the published checkpoint is missing", path="checkpoint")
+        self.findings.append(finding)
 
     def _found(self, kind: FindingKind, message: str, index: int | None, tile: Tile | None) -> None:
         if len(self.findings) < _MOST_FINDINGS:

@@ -1,6 +1,5 @@
 """Puts events in order: seals what is queued, appends it as one batch, and gives receipts once it is durable."""
 
-import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import sha256
@@ -52,9 +51,9 @@ class Sequencer:
         self._limit = limit
         self._queue: deque[Draft] = deque()
         self._bell = Bell()
-        self._gate = threading.Lock()
         self._is_idle = False
         self._is_closing = False
+        self._has_ended = False
         self._in_doubt: dict[object, Entry] = {}
         self._recorded = metrics.counter("aegis_audit_recorded_total")
         self._refused = metrics.counter("aegis_audit_refused_total")
@@ -72,40 +71,40 @@ class Sequencer:
 
     def offer(self, draft: Draft, /) -> AegisError | None:
         """Queue one event; the error where that cannot be."""
-        with self._gate:  # so that nothing is queued behind the last batch
-            if self._is_closing:
-                return AegisError(
-                    ErrorCode.INVALID_ARGUMENT, "the trail is closed: record while it is open", operation="audit.submit"
-                )
-            if len(self._queue) >= self._limit:
-                return AegisError(
-                    ErrorCode.RESOURCE_EXHAUSTED,
-                    f"{self._limit} events wait for the primary already: await receipts, or slow down",
-                    operation="audit.submit",
-                    retryable=True,
-                )
-            self._queue.append(draft)
+        queue = self._queue
+        if self._is_closing:
+            return _closed()
+        if len(queue) >= self._limit:
+            return AegisError(
+                ErrorCode.RESOURCE_EXHAUSTED,
+                f"{self._limit} events wait for the primary already: await receipts, or slow down",
+                operation="audit.submit",
+                retryable=True,
+            )
+        queue.append(draft)
         if self._is_idle:
             self._bell.ring()
+        elif self._has_ended:  # closed by another thread between the two looks: its last sweep may have missed this
+            return _closed()
         return None
 
     def close(self) -> None:
         """Take nothing more; `run` ends once everything queued is settled."""
-        with self._gate:
-            self._is_closing = True
+        self._is_closing = True
         self._bell.ring()
 
     async def run(self) -> None:
-        """Work until closed and drained. Shielded: what was queued is settled even while the application is cancelled."""
+        """Work until closed and drained. Shielded: what was queued is settled while the application is cancelled, too."""
         with anyio.CancelScope(shield=True):
             try:
                 while await self._wait():
                     queue = self._queue
                     await self._commit([queue.popleft() for _ in range(min(len(queue), LARGEST_BATCH))])
             finally:
-                self.close()
-                if self._queue:  # only after a mistake of ours: nobody waits for ever
-                    self._fail(list(self._queue), AegisError(ErrorCode.INTERNAL, "the trail stopped", operation="audit"))
+                self._is_closing = self._has_ended = True
+                self._is_idle = False
+                # Only what another thread queued while we closed: nobody waits for ever.
+                self._fail(list(self._queue), _closed())
                 self.drained.set()
 
     async def _wait(self) -> bool:
@@ -131,7 +130,7 @@ class Sequencer:
                 self._fail([draft], entry)
                 continue
             batch.append(draft)
-            entries.append(self._in_doubt.get(draft.event_id, entry) if self._in_doubt else entry)
+            entries.append(self._in_doubt.get(draft.event.event_id, entry) if self._in_doubt else entry)
         if batch:
             await self._append(batch, entries)
 
@@ -159,7 +158,8 @@ class Sequencer:
             self.size = size
             if not batch:
                 return
-        self._fail(batch, AegisError(ErrorCode.UNAVAILABLE, "other writers were always faster", operation="audit.append"))
+        error = AegisError(ErrorCode.UNAVAILABLE, "other writers were always faster", operation="audit.append")
+        self._fail(batch, error)
 
     async def _without_conflicts(
         self, batch: list[Draft], entries: list[Entry], leaves: list[bytes]
@@ -192,7 +192,7 @@ class Sequencer:
                 self._in_doubt.pop(entry.id, None)
         self._appended(indexes, entries, leaves)
         for draft, entry, index, leaf in zip(batch, entries, indexes, leaves, strict=True):
-            draft.pending.resolve(Receipt(entry.id, index, leaf))
+            draft.answer.resolve(Receipt(entry.id, index, leaf))
 
     def _doubt(self, entries: list[Entry]) -> None:
         if len(self._in_doubt) + len(entries) <= _MOST_IN_DOUBT:
@@ -202,10 +202,17 @@ class Sequencer:
         self.refused += len(drafts)
         self._refused(len(drafts))
         for draft in drafts:
-            draft.pending.fail(error)
+            draft.answer.fail(error)
+
+
+def _closed() -> AegisError:
+    return AegisError(
+        ErrorCode.INVALID_ARGUMENT, "the trail is closed: record while it is open", operation="audit.submit"
+    )
 
 
 def _internal(exc: Exception) -> AegisError:
     if isinstance(exc, AegisError):
         return exc
-    return AegisError(ErrorCode.INTERNAL, f"the event could not be sealed: {type(exc).__name__}", operation="audit.record")
+    message = f"the event could not be sealed: {type(exc).__name__}"
+    return AegisError(ErrorCode.INTERNAL, message, operation="audit.record")

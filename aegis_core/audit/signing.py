@@ -51,7 +51,7 @@ class Signing:
         if verified.checkpoint.origin != self._origin:
             raise AegisError(
                 ErrorCode.INTEGRITY,
-                f"the stored checkpoint is that of the log {verified.checkpoint.origin!r}, this trail is {self._origin!r}",
+                f"the stored checkpoint is of the log {verified.checkpoint.origin!r}, this trail is {self._origin!r}",
                 operation="audit.open",
             )
         return verified.checkpoint

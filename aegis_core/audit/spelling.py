@@ -8,24 +8,25 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
 from typing import Final, cast
 from uuid import UUID
 
 from aegis_core.audit.canonical import LARGEST_INTEGER, encode
 from aegis_core.audit.draft import Draft
 from aegis_core.audit.entry import spell_time
-from aegis_core.audit.plan import EventPlan
+from aegis_core.audit.plan import EventPlan, binding
 from aegis_core.audit.port import LARGEST_ENTRY
 from aegis_core.audit.sealing import Seal
-from aegis_core.crypto.fields import NONCE_SIZE, field_context, seal_field
-from aegis_core.kernel.context import Context, Principal
+from aegis_core.crypto.fields import seal_fields
+from aegis_core.crypto.model import RingKey
+from aegis_core.kernel.context import Principal
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.recorder import AuditEvent
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.purpose import Purpose
 
 #: A text as a JSON string with the escapes of RFC 8785 §3.2.2.2: minimal, lower case.
-_quote: Final = cast("Callable[[str], str]", json.encoder.encode_basestring)
+_quote: Final[Callable[[str], str]] = json.encoder.encode_basestring
 
 
 def spell_draft(draft: Draft, plan: EventPlan, seal: Seal | None, octets: Callable[[int], bytes], /) -> bytes:
@@ -40,41 +41,44 @@ def spell_draft(draft: Draft, plan: EventPlan, seal: Seal | None, octets: Callab
     """
     event, context = draft.event, draft.context
     event_id = event.event_id
-    sealed = [(name, class_, getattr(event, name)) for name, class_ in plan.sealed]
-    data: list[str] = []
+    classified = plan.sealed
+    data = ""
     for name in plan.plain:
         value = getattr(event, name)
         if type(value) is str:
-            data.append(f'"{name}":{_quote(value)}')
+            data += f',"{name}":{_quote(value)}'
         elif isinstance(value, Classified):
-            sealed.append((name, str(value.data_class), value))
+            classified = (*classified, (name, str(value.data_class), binding(name, plan.action)))
         else:
-            data.append(f'"{name}":{_spell(value, name)}')
-    boxes = ""
-    if sealed:
-        if seal is None:
-            raise AegisError(ErrorCode.INTERNAL, "an event with classified fields came without a key")
-        if len(sealed) > len(plan.sealed):
-            sealed.sort()
-        spelled = ",".join(_boxes(sealed, event_id, plan.action, seal, octets))
-        boxes = f',"sealed":{{{spelled}}}'
-    spelled_data = ",".join(data)
-    fields = f',"data":{{{spelled_data}}}' if data else ""
-    who, verified_by, roles = ("", "", "") if context.principal is None else _principal(context.principal)
-    tenant = context.tenant
+            data += f',"{name}":{_spell(value, name)}'
+    boxes = subject = ""
+    if seal is not None:
+        key, subject = seal
+        if classified:
+            boxes = _boxes(event, classified, key, octets)
+    elif classified:
+        raise AegisError(ErrorCode.INTERNAL, "an event with classified fields came without a key")
+    principal, purpose = context.principal, context.purpose
+    who = roles = ""
+    if principal is not None:
+        who, roles = _principal(principal)
+    correlation, request, trace = context.correlation_id, context.request_id, context.trace_id
+    operation, tenant = context.operation, context.tenant
+    digits = event_id.hex
     text = (
         f'{{"action":"{plan.action}"'
-        f"{_member('correlation', context.correlation_id)}"
-        f'{fields},"id":"{_spell_id(event_id)}"'
-        f"{_member('op', context.operation or None)}"
+        f"{'' if correlation is None else _member('correlation', correlation)}"
+        f"{_data(data) if data else ''}"
+        f',"id":"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"'
+        f"{_member('op', operation) if operation else ''}"
         f',"outcome":"{event.outcome}"'
-        f"{'' if context.purpose is None else _purpose(context.purpose)}"
-        f"{_member('request', context.request_id)}"
-        f"{roles}{boxes}{'' if seal is None else seal.subject}"
+        f"{'' if purpose is None else _member('purpose', purpose.value)}"
+        f"{'' if request is None else _member('request', request)}"
+        f"{roles}{boxes}{subject}"
         f',"t":"{spell_time(draft.time_ns)}"'
         f"{'' if tenant is None else _member('tenant', tenant)}"
-        f"{_member('trace', context.trace_id)}"
-        f',"v":1{verified_by}{who}}}'
+        f"{'' if trace is None else _member('trace', trace)}"
+        f',"v":1{who}}}'
     )
     try:
         body = text.encode()
@@ -83,7 +87,7 @@ def spell_draft(draft: Draft, plan: EventPlan, seal: Seal | None, octets: Callab
         raise _refused("the event holds text with a lone surrogate, which UTF-8 cannot hold") from None
     if len(body) > LARGEST_ENTRY:
         raise _refused(
-            f"the event takes {len(body)} bytes, an entry has at most {LARGEST_ENTRY}: store the body and record its digest"
+            f"the event takes {len(body)} bytes, an entry at most {LARGEST_ENTRY}: store the body and record its digest"
         )
     return body
 
@@ -98,28 +102,30 @@ def needs_seal(plan: EventPlan, draft: Draft, /) -> bool:
 
 
 def _boxes(
-    sealed: list[tuple[str, str, object]], event_id: UUID, action: str, seal: Seal, octets: Callable[[int], bytes]
-) -> list[str]:
-    key = seal.key
-    nonces = octets(NONCE_SIZE * len(sealed))
-    boxes: list[str] = []
-    at = 0
-    for name, class_, value in sealed:
-        if type(value) is str:
-            text = _quote(value)
-        else:
-            revealed = value.reveal(Purpose.OPERATIONS) if isinstance(value, Classified) else value
-            text = _spell(revealed, name)
+    event: AuditEvent,
+    classified: tuple[tuple[str, str, bytes], ...],
+    key: RingKey,
+    octets: Callable[[int], bytes],
+) -> str:
+    prefix = event.event_id.bytes
+    fields: list[tuple[bytes, bytes]] = []
+    for name, _, bound_to in classified:
+        value = getattr(event, name)
+        if isinstance(value, Classified):
+            value = value.reveal(Purpose.OPERATIONS)
+        text = _quote(value) if type(value) is str else _spell(value, name)
         try:
-            plaintext = text.encode()
+            fields.append((text.encode(), prefix + bound_to))
         except UnicodeEncodeError:
             raise _refused(f"the field {name!r} holds a lone surrogate, which UTF-8 cannot hold") from None
-        box = seal_field(
-            key, plaintext, context=field_context(event_id, name, action), nonce=nonces[at : at + NONCE_SIZE]
-        )
-        at += NONCE_SIZE
-        boxes.append(f'"{name}":{{"box":"{box}","class":"{class_}","key":"{key.id}"}}')
-    return boxes
+    key_id = key.id
+    members = [
+        f'"{name}":{{"box":"{box}","class":"{class_}","key":"{key_id}"}}'
+        for (name, class_, _), box in zip(classified, seal_fields(key, fields, octets), strict=True)
+    ]
+    if len(members) > 1:
+        members.sort()  # a loose `Classified` stands behind the marked fields
+    return f',"sealed":{{{",".join(members)}}}'
 
 
 def _spell(value: object, name: str) -> str:
@@ -153,28 +159,32 @@ def _plain(value: object) -> object:
     return value
 
 
-def _member(name: str, value: str | None) -> str:
-    return "" if value is None else f',"{name}":{_quote(value)}'
+def _data(members: str) -> str:
+    return f',"data":{{{members[1:]}}}'
 
 
-def _spell_id(event_id: UUID) -> str:
-    text = event_id.hex
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+def _member(name: str, value: str) -> str:
+    return f',"{name}":{_quote(value)}'
 
 
-@lru_cache(maxsize=1024)
-def _principal(principal: Principal) -> tuple[str, str, str]:
-    roles = ",".join(map(_quote, sorted(principal.roles)))
-    return (
-        _member("who", principal.id),
-        _member("verified_by", principal.verified_by),
-        f',"roles":[{roles}]' if roles else "",
-    )
+#: By identity, so that no hash is computed; the principal is kept, so that its identity is not another's.
+_principals: Final[dict[int, tuple[Principal, str, str]]] = {}
+_MOST_PRINCIPALS: Final = 1024
 
 
-@lru_cache(maxsize=64)
-def _purpose(purpose: Purpose) -> str:
-    return _member("purpose", str(purpose))
+def _principal(principal: Principal) -> tuple[str, str]:
+    """The members ``verified_by`` and ``who``, and ``roles``."""
+    known = _principals.get(id(principal))
+    if known is None:
+        if len(_principals) >= _MOST_PRINCIPALS:
+            _principals.clear()
+        roles = ",".join(map(_quote, sorted(principal.roles)))
+        known = _principals[id(principal)] = (
+            principal,
+            _member("verified_by", principal.verified_by) + _member("who", principal.id),
+            f',"roles":[{roles}]' if roles else "",
+        )
+    return known[1], known[2]
 
 
 def _refused(message: str) -> AegisError:

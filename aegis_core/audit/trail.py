@@ -1,5 +1,6 @@
 """The audit trail: what happened, recorded before anybody is told that it did, and provable for ever."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
@@ -9,7 +10,7 @@ from uuid import UUID
 import anyio
 from anyio.abc import TaskGroup
 
-from aegis_core.audit.draft import Draft
+from aegis_core.audit.draft import Draft, LoopAnswer, own_loop
 from aegis_core.audit.failure import as_error
 from aegis_core.audit.model import SignedCheckpoint, Verdict
 from aegis_core.audit.note import VerifierKey, check_name
@@ -84,6 +85,7 @@ class AuditTrail:
         self._signing = Signing(keyring, origin)
         self._group: TaskGroup | None = None
         self._owner = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
         self._sequencer: Sequencer | None = None
         self._publisher: Publisher | None = None
@@ -120,7 +122,7 @@ class AuditTrail:
         group.start_soon(sequencer.run, name="aegis audit sequencer")
         group.start_soon(publisher.run, name="aegis audit publisher")
         self._sequencer, self._publisher, self._group = sequencer, publisher, group
-        self._owner, self._process = anyio.get_current_task().id, os.getpid()
+        self._owner, self._process, self._loop = anyio.get_current_task().id, os.getpid(), own_loop()
 
     async def aclose(self) -> None:
         """Settle everything that was submitted, publish a last checkpoint, and close the primary. Idempotent.
@@ -203,7 +205,14 @@ class AuditTrail:
             AegisError: as `submit`; ``unsupported`` for ``within`` where the primary cannot join transactions.
         """
         if within is None:
-            return await self.submit(event)
+            loop = self._loop
+            if loop is None or own_loop() is not loop:
+                return await self.submit(event)
+            answer = LoopAnswer(loop)
+            error = self._offer(Draft(event, current(), self._wall_ns(), answer))
+            if error is not None:
+                raise error
+            return await answer.future
         if not self._sink.capabilities.joins_transactions or not isinstance(self._sink, JoinsTransactions):
             raise UnsupportedCapability("joins_transactions", adapter=self._sink.name, operation="audit.record")
         (entry,) = await self._seal([Draft(event, current(), self._wall_ns(), Pending())])
@@ -211,7 +220,7 @@ class AuditTrail:
             raise entry
         try:
             await self._sink.join([entry], within)
-        except Exception as exc:
+        except Exception as exc:  # classified
             raise as_error(exc, self._sink, "audit.record") from exc.__cause__
         return Receipt(entry.id, None, leaf_hash(entry.body))
 
@@ -305,19 +314,15 @@ class AuditTrail:
                 return
 
     async def verify(self) -> Verdict:
-        """Recompute the whole log from the primary and compare it with what is published and signed. Never decrypts.
+        """Recompute the log from the primary's entries and compare it with what is published and signed. Never decrypts.
 
-        Publishes first, so that nothing recorded is left out. What is damaged is a finding, not an error.
+        It covers what the published checkpoint covers, and signs nothing: call `checkpoint` first where the last second
+        matters. What is damaged is a finding, not an error.
         """
         publisher = self._opened()
-        try:
-            checkpoint = await publisher.publish()
-        except AegisError as error:
-            if error.code is not ErrorCode.INTEGRITY or publisher.latest is None:
-                raise
-            checkpoint = publisher.latest
+        latest = publisher.latest or await publisher.publish()
         keys = [VerifierKey.decode(text) for text in await self.verifier_keys()]
-        return await check(checkpoint, keys, self._sink, self._keyring.state)
+        return await check(latest, keys, self._sink, self._keyring.state)
 
     async def verifier_keys(self) -> tuple[str, ...]:
         """The public keys that verify this log, as text. Keep your own copy: trust cannot come from beside the log."""

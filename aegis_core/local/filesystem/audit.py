@@ -14,9 +14,11 @@ from anyio import to_thread
 
 from aegis_core.audit.batch import admit
 from aegis_core.audit.port import AuditCapabilities, AuditSink, Entry
-from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
+from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps, Environment
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
+from aegis_core.kernel.files import classify_os_error, durability_warning, make_folders, require_durable
 from aegis_core.kernel.health import Health
+from aegis_core.kernel.registry import check_options, local_path
 from aegis_core.kernel.url import ServiceUrl
 from aegis_core.local.filesystem.segments import Segments, flush
 
@@ -35,14 +37,19 @@ class FileAudit:
 
     Arguments:
         root: the folder; made at `open`, readable by its owner only.
+        environment: in production a network, overlay or memory file system is refused; elsewhere `health` tells.
         sync: makes a file's bytes durable, given its descriptor; by default `fdatasync`, or ``F_FULLFSYNC`` on macOS.
     """
 
     name = "file"
     backends = EVERY_BACKEND
 
-    def __init__(self, root: Path, /, *, sync: Callable[[int], None] = flush) -> None:
+    def __init__(
+        self, root: Path, /, *, environment: Environment = "development", sync: Callable[[int], None] = flush
+    ) -> None:
         self._root = root
+        self._environment: Environment = environment
+        self._warning = ""
         self._sync = sync
         self._lock = Lock()
         self._segments: Segments | None = None
@@ -65,18 +72,12 @@ class FileAudit:
         facts = {"entries": segments.size, "torn": segments.torn, "segments": segments.number + 1}
         if segments.failed:
             return Health("degraded", "a flush failed: check the disk", facts)
-        return Health("up", facts=facts)
+        return Health("degraded" if self._warning else "up", self._warning, facts)
 
     def classify(self, exc: BaseException, /) -> ErrorCode | None:
-        if not isinstance(exc, OSError):
-            return None
-        import errno
-
-        if exc.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            return ErrorCode.PERMISSION_DENIED
-        if exc.errno in {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}:
-            return ErrorCode.RESOURCE_EXHAUSTED
-        return ErrorCode.UNAVAILABLE
+        code = classify_os_error(exc)
+        # A disk that does not take the batch: the trail is down, whatever the number says.
+        return ErrorCode.UNAVAILABLE if code is None and isinstance(exc, OSError) else code
 
     def native(self, type_: type[T], /) -> T | None:
         return self._root if isinstance(self._root, type_) else None
@@ -100,6 +101,9 @@ class FileAudit:
         if self._segments is not None:
             self._segments.close()
         self._lock = Lock()
+        make_folders(self._root)
+        require_durable(self._root, self._environment, adapter=self.name)
+        self._warning = durability_warning(self._root)
         segments = Segments(self._root / "journal", self._sync)
         try:
             with segments.locked():
@@ -135,7 +139,7 @@ def _append(segments: Segments, entries: Sequence[Entry], expected_size: int) ->
             entries,
             expected_size=expected_size,
             size=segments.size,
-            find=lambda event_id: segments.index.get(event_id.bytes),
+            find=lambda event_id: segments.index.get(event_id.int),
             body=lambda index: segments.read(index, index + 1)[0].body,
             adapter=FileAudit.name,
         )
@@ -159,14 +163,15 @@ def _read(segments: Segments, start: int, stop: int) -> Sequence[Entry]:
 
 
 def _find(segments: Segments, event_id: UUID) -> int | None:
-    index = segments.index.get(event_id.bytes)
+    index = segments.index.get(event_id.int)
     if index is None:
         with segments.locked():
             segments.catch_up()
-        index = segments.index.get(event_id.bytes)
+        index = segments.index.get(event_id.int)
     return index
 
 
 def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> AuditSink:
     """Make one from ``file:ROOT``."""
-    return FileAudit(Path(url.path))
+    check_options(url)
+    return FileAudit(local_path(url), environment=deps.environment)

@@ -60,9 +60,10 @@ def encode_batch(entries: Sequence[Entry], first: int, /) -> tuple[bytes, list[i
     pack = _U32.pack
     for entry in entries:
         key, body = entry.id.bytes, entry.body
+        length = len(body)
         offsets.append(at)
-        parts += (pack(len(body)), key, body, pack(crc32(body, crc32(key))))
-        at += FRAME_OVERHEAD + len(body)
+        parts += (pack(length), key, body, pack(crc32(body, crc32(key))))
+        at += FRAME_OVERHEAD + length
     head = _BATCH.pack(BATCH_MAGIC, len(offsets), at - BATCH_HEADER, first)
     parts[0] = head + pack(crc32(head))
     return b"".join(parts), offsets
@@ -87,12 +88,12 @@ def decode_frame(data: memoryview | bytes, at: int, /) -> Entry | None:
 class Scan:
     """What lies in a stretch of a segment.
 
-    ``frames``: id and offset of each frame of every whole batch. ``end``: the offset after the last whole batch.
+    ``frames``: id (as an integer) and offset of each frame of every whole batch. ``end``: the offset after the last whole batch.
     ``rest``: nothing follows; a cut write follows, which nobody was ever given a receipt for; or something that was
     changed after it was written, at entry ``damaged``.
     """
 
-    frames: Sequence[tuple[bytes, int]]
+    frames: Sequence[tuple[int, int]]
     end: int
     rest: Literal["clean", "torn", "damaged"]
     damaged: int = -1
@@ -106,7 +107,7 @@ def scan(data: memoryview, base: int, first: int, /) -> Scan:
         base: offset of ``data`` in the segment, at the start of a batch.
         first: index of the first entry there.
     """
-    frames: list[tuple[bytes, int]] = []
+    frames: list[tuple[int, int]] = []
     at, total, index = 0, len(data), first
     while at < total:
         verdict, found, length = _batch(data, at, index, base)
@@ -120,7 +121,7 @@ def scan(data: memoryview, base: int, first: int, /) -> Scan:
 
 def _batch(
     data: memoryview, at: int, index: int, base: int
-) -> tuple[Literal["clean", "torn", "damaged"], list[tuple[bytes, int]], int]:
+) -> tuple[Literal["clean", "torn", "damaged"], list[tuple[int, int]], int]:
     left = len(data) - at
     if left < BATCH_HEADER:
         return "torn", [], 0
@@ -133,14 +134,14 @@ def _batch(
         return ("torn" if not any(data[at:]) else "damaged"), [], 0
     if left < BATCH_HEADER + length:
         return "torn", [], 0
-    found: list[tuple[bytes, int]] = []
+    found: list[tuple[int, int]] = []
     start, end = at + BATCH_HEADER, at + BATCH_HEADER + length
     for _ in range(count):
         size = _U32.unpack_from(data, start)[0] if start + FRAME_OVERHEAD <= end else length
         stop = start + 20 + size
         if stop + 4 > end or _U32.unpack_from(data, stop)[0] != crc32(data[start + 4 : stop]):
             break
-        found.append((bytes(data[start + 4 : start + 20]), base + start))
+        found.append((int.from_bytes(data[start + 4 : start + 20]), base + start))
         start = stop + 4
     if len(found) == count and start == end:
         return "clean", found, BATCH_HEADER + length

@@ -3,13 +3,14 @@
 import os
 import sys
 from array import array
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from aegis_core.audit.port import Entry
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.files import FILE_MODE, make_folders, sync_file, sync_folder
 from aegis_core.local.filesystem.journal import (
     SEGMENT_HEADER,
     decode_frame,
@@ -28,13 +29,11 @@ _OFFSET_MASK: Final = (1 << _OFFSET_BITS) - 1
 
 
 def flush(descriptor: int, /) -> None:
-    """Make a file's bytes durable."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    else:
+    """Make a file's bytes durable; its times may wait."""
+    if sys.platform == "linux":
         os.fdatasync(descriptor)
+    else:
+        sync_file(descriptor)
 
 
 class Segments:
@@ -57,12 +56,12 @@ class Segments:
         self._descriptor = -1
         self._end = 0
         self._places: array[int] = array("Q")
-        self.index: dict[bytes, int] = {}
+        self.index: dict[int, int] = {}
         self.number = -1
         self.torn = 0
         self.failed = False
-        _make(folder)
-        self._lock_file = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_folders(folder)
+        self._lock_file = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
 
     @property
     def size(self) -> int:
@@ -117,11 +116,11 @@ class Segments:
         # Whoever wrote this may have been killed before it was on the disk.
         self._sync(self._descriptor)
 
-    def _learn(self, frames: Sequence[tuple[bytes, int]]) -> None:
-        high = self.number << _OFFSET_BITS
+    def _learn(self, frames: Iterable[tuple[int, int]]) -> None:
+        high, places, index = self.number << _OFFSET_BITS, self._places, self.index
         for key, offset in frames:
-            self.index[key] = len(self._places)
-            self._places.append(high | offset)
+            index[key] = len(places)
+            places.append(high | offset)
 
     def append(self, entries: Sequence[Entry], /) -> None:
         """Write one batch at the end and make it durable; after an error it is as if nothing was written."""
@@ -142,7 +141,8 @@ class Segments:
             self.failed = True
             os.ftruncate(self._descriptor, self._end)
             raise
-        self._learn([(entry.id.bytes, self._end + offset) for entry, offset in zip(entries, offsets, strict=True)])
+        end = self._end
+        self._learn([(entry.id.int, end + offset) for entry, offset in zip(entries, offsets, strict=True)])
         self._end += len(data)
 
     def _path(self, number: int) -> Path:
@@ -169,7 +169,7 @@ class Segments:
     def _create(self) -> None:
         """Start the next segment, and make its name durable."""
         number = self.number + 1
-        descriptor = os.open(self._path(number), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._path(number), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         self._begin(descriptor)
         self._switch(number, descriptor)
         self.failed = False
@@ -179,7 +179,7 @@ class Segments:
             os.ftruncate(descriptor, 0)
             _pwrite(descriptor, segment_header(self.size), 0)
             self._sync(descriptor)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         except BaseException:
             os.close(descriptor)
             raise
@@ -221,23 +221,6 @@ class Segments:
                 raise _damaged(number, offset, index, "was changed after it was written")
             entries.append(entry)
         return entries
-
-
-def _make(folder: Path) -> None:
-    """Make a folder and those above it, each name durable."""
-    if folder.exists():
-        return
-    _make(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _pread(descriptor: int, start: int, stop: int) -> bytes:

@@ -10,6 +10,8 @@ from aegis_core.audit.port import AuditCapabilities, AuditSink, Entry
 from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
 from aegis_core.kernel.errors import ErrorCode
 from aegis_core.kernel.health import Health
+from aegis_core.kernel.problems import Problem, SettingsError
+from aegis_core.kernel.registry import check_options
 from aegis_core.kernel.url import ServiceUrl
 
 T = TypeVar("T")
@@ -71,5 +73,13 @@ class MemoryAudit:
 
 
 def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> AuditSink:
-    """Make one from ``memory:``. Two of them share nothing."""
+    """Make one from ``memory:``. Two of them share nothing. Production refuses it."""
+    check_options(url)
+    if deps.environment == "production":
+        problem = Problem(
+            "AEGIS_AUDIT",
+            "must not be memory: in production, where the trail would be lost with the process",
+            hint="name a database, or a folder on a local disk: file:///var/lib/clinic/audit",
+        )
+        raise SettingsError([problem])
     return MemoryAudit()

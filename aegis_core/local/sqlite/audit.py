@@ -12,14 +12,18 @@ from anyio import to_thread
 
 from aegis_core.audit.batch import admit
 from aegis_core.audit.port import AuditCapabilities, AuditSink, Entry
-from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
+from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps, Environment
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
+from aegis_core.kernel.files import durability_warning, make_folders, require_durable
 from aegis_core.kernel.health import Health
+from aegis_core.kernel.registry import check_options, local_path
 from aegis_core.kernel.url import ServiceUrl
 
 T = TypeVar("T")
 
-_SCHEMA: Final = "CREATE TABLE IF NOT EXISTS entries (idx INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, body BLOB NOT NULL)"
+_SCHEMA: Final = """
+    CREATE TABLE IF NOT EXISTS entries (idx INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, body BLOB NOT NULL)
+"""
 
 #: Seconds that one process waits for another one's batch.
 _BUSY: Final = 30.0
@@ -30,13 +34,16 @@ class SqliteAudit:
 
     Arguments:
         file: the database; its folder is made at `open`.
+        environment: in production a network, overlay or memory file system is refused; elsewhere `health` tells.
     """
 
     name = "sqlite"
     backends = EVERY_BACKEND
 
-    def __init__(self, file: Path, /) -> None:
+    def __init__(self, file: Path, /, *, environment: Environment = "development") -> None:
         self._file = file
+        self._environment: Environment = environment
+        self._warning = ""
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
@@ -58,7 +65,7 @@ class SqliteAudit:
             entries = await self.size()
         except (sqlite3.Error, AegisError) as error:
             return Health("down", type(error).__name__)
-        return Health("up", facts={"entries": entries, "torn": 0})
+        return Health("degraded" if self._warning else "up", self._warning, {"entries": entries, "torn": 0})
 
     def classify(self, exc: BaseException, /) -> ErrorCode | None:
         if not isinstance(exc, sqlite3.Error):
@@ -88,7 +95,9 @@ class SqliteAudit:
             return
         # A connection that crossed a fork must be neither used nor closed: it is left behind.
         self._lock = threading.Lock()
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(self._file.parent)
+        require_durable(self._file.parent, self._environment, adapter=self.name)
+        self._warning = durability_warning(self._file.parent)
         connection = sqlite3.connect(self._file, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         try:
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "fullfsync=1", "checkpoint_fullfsync=1"):
@@ -157,7 +166,7 @@ def _read(connection: sqlite3.Connection, start: int, stop: int) -> Sequence[Ent
     for expected, (index, _, _) in enumerate(rows, max(start, 0)):
         if index != expected:
             raise AegisError(
-                ErrorCode.INTEGRITY, f"entry {expected} is missing: it was removed after it was written", adapter="sqlite"
+                ErrorCode.INTEGRITY, f"entry {expected} is missing: it was removed after it was stored", adapter="sqlite"
             )
     return [Entry(UUID(bytes=bytes(key)), bytes(body)) for _, key, body in rows]
 
@@ -174,4 +183,5 @@ _CODES: Final = {
 
 def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> AuditSink:
     """Make one from ``sqlite:FILE``."""
-    return SqliteAudit(Path(url.path))
+    check_options(url)
+    return SqliteAudit(local_path(url), environment=deps.environment)

