@@ -63,7 +63,12 @@ def test_the_ci_script_is_valid_and_executable():
 
 def entry_points():
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
-    return [EntryPoint(name, value, group) for group, points in groups.items() for name, value in points.items()]
+    return [
+        EntryPoint(name, value, group)
+        for group, points in groups.items()
+        if group.startswith("aegis.")
+        for name, value in points.items()
+    ]
 
 
 @pytest.mark.parametrize("point", entry_points(), ids=lambda point: f"{point.group}-{point.name}")
