@@ -131,7 +131,8 @@ class Scope:
 
     def _evaluate(self, written: str, writer: type) -> object:
         module = sys.modules.get(writer.__module__)
-        names = {**self.extra, **vars(writer)}
+        # A decorator sees its class before the module does.
+        names = {self.owner.__name__: self.owner, writer.__name__: writer, **self.extra, **vars(writer)}
         try:
             return eval(written, dict(vars(module)) if module else {}, names)  # noqa: S307 - what typing.get_type_hints does
         except Exception as problem:  # noqa: BLE001 - whatever the expression raises, it can't be resolved

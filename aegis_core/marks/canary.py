@@ -29,7 +29,7 @@ class Sighting(NamedTuple):
 def encodings(value: str, /) -> tuple[Encoded, ...]:
     """Give every pattern under which ``value`` may lie in bytes, none twice.
 
-    Raw UTF-8 in both normal forms and in lower, upper and title case; escaped for JSON and HTML; URL-encoded; in
+    Raw UTF-8 as given and in both normal forms, in lower, upper and title case; escaped for JSON and HTML; URL-encoded; in
     UTF-16; quoted-printable; hexadecimal; and the middle of its base64 at each of the three offsets. All patterns but
     base64's are searched for without regard to the case of ASCII letters.
     """
@@ -96,7 +96,9 @@ class Canary:
 
 def _variants(value: str) -> "list[str]":
     texts = [value, value.lower(), value.upper(), value.title(), value.casefold()]
-    return list(dict.fromkeys(unicodedata.normalize(form, text) for text in texts for form in ("NFC", "NFD")))
+    return list(
+        dict.fromkeys([*texts, *(unicodedata.normalize(form, text) for text in texts for form in ("NFC", "NFD"))])
+    )
 
 
 def _base64_at(octets: bytes, offset: int) -> bytes:

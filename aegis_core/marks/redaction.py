@@ -56,14 +56,13 @@ class Redaction:
         Compiled once a type. It touches no unloaded attribute and never raises; of a type that the marks do not know
         it gives ``{"type": "[Name]"}``.
         """
-        from aegis_core.marks.plans import compile_plan
         from aegis_core.marks.shapes import shape_of
 
         shape = shape_of(type_)
         if shape is None:
             marker = f"[{type_.__qualname__}]"
             return lambda _: {"type": marker}
-        return self.plans[type_] if shape.access != "mapping" else compile_plan(shape, self)
+        return self.plans[type_]
 
     def event(self, logger: object, method: str, event: MutableMapping[str, Any], /) -> MutableMapping[str, Any]:
         """Redact an event in place: a structlog processor. It stands last but for the renderer.
@@ -73,7 +72,7 @@ class Redaction:
         plans = self.plans
         try:
             if "resourceType" in event:  # log.info("read", **resource)
-                resource = {key: event[key] for key in event if key not in EXEMPT}
+                resource = {key: event.pop(key) for key in [*event] if key not in EXEMPT}
                 event.update(cast("dict[str, Any]", plans[dict](resource, None)))
                 return event
             for key, value in event.items() if type(event) is dict else list(event.items()):
@@ -147,6 +146,8 @@ class Redaction:
             from aegis_core.marks.traces import describe
 
             return describe(value)
+        if not self._rules:
+            return data_class.marker
         if isinstance(value, Classified):
             data_class = value.data_class
         return self.marked(value, data_class)
@@ -211,6 +212,8 @@ _PLAIN_MODULES: Final = frozenset(("builtins", "datetime", "uuid", "decimal"))
 
 
 def _class_of_name(name: object) -> DataClass | None:
+    if isinstance(name, bytes):
+        return LEARNED.get(name.decode("latin-1"))
     return LEARNED.get(str.__str__(name)) if isinstance(name, str) else None
 
 

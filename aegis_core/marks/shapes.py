@@ -87,7 +87,7 @@ def shape_of(type_: type, /, *, quiet: bool = False) -> Shape | None:
         return _shapes[type_]
     except KeyError:
         pass
-    shape = _read(type_)
+    shape = _read(type_, quiet=quiet)
     if shape and shape.missing:
         if quiet:
             return shape
@@ -110,7 +110,7 @@ def _say_once(type_: type, missing: tuple[str, ...]) -> None:
     )
 
 
-def _read(type_: type) -> Shape | None:
+def _read(type_: type, *, quiet: bool) -> Shape | None:
     table: dict[str, DataClass] = {}
     for base in reversed(type_.__mro__):
         table.update(_tables.get(base, {}))
@@ -139,7 +139,8 @@ def _read(type_: type) -> Shape | None:
     if access == "state" and not any(field.data_class for field in fields.values()) and not _is_mapped(type_):
         return None
     for field in fields.values():
-        if field.data_class:
+        # What may be resolved later is not learned as unknown now: a name is never unlearned.
+        if field.data_class and not (quiet and field.data_class is UNKNOWN.UNRESOLVED):
             for name in (field.name, *field.aliases):
                 learn(name, field.data_class)
     if missing:

@@ -23,6 +23,8 @@ _AS_THEY_ARE = frozenset({
     ("decimal", "Decimal"),
 })  # fmt: skip
 
+_NAMES = frozenset((str, bytes))
+
 
 def plan_of_values(type_: type, rules: Rules, /) -> Plan:
     """Make the plan for values of a type that has no fields known to the marks."""
@@ -126,6 +128,8 @@ def _sequences(rules: Rules) -> Plan:
         elif stop := walk.enter(value, len(value)):
             return stop
         try:
+            if len(value) == 2 and type(value) is tuple and type(value[0]) in _NAMES:  # an item of a mapping, a header
+                return [rules.nested(value[0], walk), rules.loose(value[0], value[1], walk)]
             return [item if type(item) in SCALARS else plans[type(item)](item, walk) for item in value]
         except Exception:  # noqa: BLE001 - whatever a container raises, nothing of it is written
             return UNKNOWN.UNRESOLVED.marker

@@ -105,7 +105,7 @@ def test_a_large_bundle_ends():
 
 
 def test_a_resource_given_as_keywords_follows_its_table():
-    written = redact_event(None, "info", {"event": "read", "level": "info", **PATIENT})
+    written = redact_event(None, "info", {"event": "read", "level": "info", **PATIENT, "not a name": CANARY})
     assert CANARY not in json.dumps(written)
     assert written["event"] == "read"
     assert written["gender"] == "female"

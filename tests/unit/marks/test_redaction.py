@@ -53,6 +53,15 @@ def test_marked_fields_and_loose_values_of_their_names_are_erased():
     }
 
 
+def test_pairs_of_a_learned_name_and_a_value_are_known():
+    assert event(headers=[("X", "1"), ("MRN", CANARY), (b"mrn", CANARY)])["headers"] == [
+        ["X", "1"],
+        ["MRN", "[phi.mrn]"],
+        ["[3 bytes]", "[phi.mrn]"],
+    ]
+    assert CANARY not in str(event(headers={b"mrn": CANARY}))
+
+
 @pytest.mark.parametrize("name", ["mrn", "MRN", "Mrn", "name", "Name"])
 def test_a_learned_name_is_known_in_every_spelling_and_depth(name):
     assert CANARY not in json.dumps(event(a={"b": [{"c": ({name: CANARY},)}]}))

@@ -381,6 +381,8 @@ def test_forward_references_resolve_once_the_module_is_complete(monkeypatch):
             ward: str
     """
     exec(textwrap.dedent(source), module.__dict__)
+    assert "second" not in LEARNED
+    assert LEARNED["code"] is PHI.TEST
     made = module.First(module.Second("4B"), "glucose")
     assert Redaction().plan(module.First)(made) == {"second": {"ward": "4B"}, "code": "[phi.test]"}
 
