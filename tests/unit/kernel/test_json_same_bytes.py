@@ -61,6 +61,14 @@ def test_both_libraries_write_the_same_bytes_or_both_refuse(value, sort):
 
 
 @needs_orjson
+@given(values, st.sampled_from([float("nan"), float("inf"), float("-inf"), -float("nan")]), st.text(max_size=20))
+def test_a_float_that_is_not_finite_is_never_taken_for_null(beside, wrong, text):
+    for value in ([beside, wrong], {text: [None, {"g": (wrong,)}]}, {"gggggggg": None, "a": beside, text: wrong}):
+        assert outcome(fast[0], value, False) == "refused: invalid_argument"
+    assert json._may_hide_nan([None, 1.5, text]) is False or not text.isascii()
+
+
+@needs_orjson
 @given(st.floats(allow_nan=False, allow_infinity=False))
 @example(5e-324)
 @example(1e22)
