@@ -87,12 +87,14 @@ class StrictReading:
         fresh = set(ids)
         if len(fresh) != len(ids) or not fresh.isdisjoint(self._ids):
             return False
-        latest = max(self._latest, *times)
+        first, last = min(times), max(times)
+        latest = max(self._latest, last)
         try:
-            for day in {time[:10] for time in times}:
-                parse_time(f"{day.decode()}T00:00:00.000000000Z")
-            if parse_time(latest.decode()) - parse_time(min(times).decode()) > LATEST_NS:
+            if parse_time(latest.decode()) - parse_time(first.decode()) > LATEST_NS:
                 return False
+            if first[:10] != last[:10]:  # days in between may not exist
+                for day in {time[:10] for time in times}:
+                    parse_time(f"{day.decode()}T00:00:00.000000000Z")
         except AegisError:
             return False
         self._ids |= fresh

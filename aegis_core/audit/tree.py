@@ -12,6 +12,8 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 EMPTY_ROOT: Final = sha256(b"").digest()
 HASH_SIZE: Final = 32
 
+_NODE: Final = sha256(b"\x01")
+
 #: Root of the complete subtree at (level, position): it covers leaves ``position << level`` to
 #: ``(position + 1) << level``; level 0 are the leaf hashes.
 Subtrees: TypeAlias = Callable[[int, int], bytes]
@@ -34,11 +36,16 @@ def fold(hashes: bytes, /) -> bytes:
     Arguments:
         hashes: 32 bytes each, at least one.
     """
-    hash_ = sha256
+    node = _NODE.copy
     while len(hashes) > HASH_SIZE:
         paired = len(hashes) & ~63
-        row = [hash_(b"\x01" + hashes[at : at + 64]).digest() for at in range(0, paired, 64)]
-        row.append(hashes[paired:])  # an odd one moves up as it is
+        row: list[bytes] = []
+        put = row.append
+        for at in range(0, paired, 64):
+            hashing = node()
+            hashing.update(hashes[at : at + 64])
+            put(hashing.digest())
+        put(hashes[paired:])  # an odd one moves up as it is
         hashes = b"".join(row)
     return hashes
 

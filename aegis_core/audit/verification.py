@@ -3,9 +3,10 @@
 Every leaf is recomputed from the entries themselves: tiles alone would not show a changed entry. Nothing is decrypted.
 """
 
+import struct
 from collections.abc import Callable, Generator, Iterable
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from aegis_core.audit.checkpoint import Verified, decode_checkpoint, open_checkpoint
 from aegis_core.audit.findings import MOST_FINDINGS, Findings
@@ -19,6 +20,9 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 #: Asks for a file of the log, is sent its bytes, or None where there is no such file; returns the verdict.
 Verification: TypeAlias = Generator[Tile, bytes | None, Verdict]
 Progress: TypeAlias = Callable[[int, int], None]  #: entries seen, entries in all
+
+_LENGTH: Final = struct.Struct(">H")
+_LEAF: Final = sha256(b"\x00")
 
 
 def verification(
@@ -289,17 +293,23 @@ def _recompute(bundle: bytes | None, width: int) -> tuple[list[bytes], bytes]:
     if bundle is None:
         return [], b""
     bodies: list[bytes] = []
-    leaves: list[bytes] = []
-    take, put, hash_ = bodies.append, leaves.append, sha256
+    take, length_at = bodies.append, _LENGTH.unpack_from
     at, end = 0, len(bundle)
-    while at + 2 <= end:
-        start = at + 2
-        at = start + (bundle[at] << 8 | bundle[at + 1])
-        body = bundle[start:at]
-        take(body)
-        put(hash_(b"\x00" + body).digest())
+    try:
+        while at < end:
+            start = at + 2
+            at = start + length_at(bundle, at)[0]
+            take(bundle[start:at])
+    except struct.error:
+        return [], b""
     if at != end:
         return [], b""
+    leaves: list[bytes] = []
+    put, leaf = leaves.append, _LEAF.copy
+    for body in bodies:
+        hashing = leaf()  # cheaper than a new hash over prefix and body laid together
+        hashing.update(body)
+        put(hashing.digest())
     return bodies, b"".join(leaves)
 
 
