@@ -59,55 +59,53 @@ def _generated(shape: Shape, rules: Rules, careful: Plan) -> Plan:
         "careful": careful,
         "extras": _extras(rules),
     }
-    items: list[str] = []
-    for position, field in enumerate(shape.fields):
-        key = repr(field.name)
-        data_class = _closed(field)
-        if field.is_open:
-            items.append(f"{key}: open_(o.{field.name}, W(o) if w is None else w)")
-        elif field.is_loose:
-            items.append(f"{key}: loose({key}, o.{field.name}, W(o) if w is None else w)")
-        elif data_class is None:
-            items.append(
-                f"{key}: v if type(v := o.{field.name}) in S else nested(v, W(o) if w is None else w)",
-            )
-        elif (redactor := rules.rule(data_class)) is None:
-            names[f"c{position}"] = data_class.marker
-            items.append(f"{key}: c{position}")
-        elif type(redactor) is Pseudonym:
-            # In line, as it is on the path of every log line: copy, update (which gives None), digest.
-            names[f"k{position}"], names[f"p{position}"] = redactor.started(data_class).copy, redactor.prefix
-            names[f"c{position}"] = data_class
-            items.append(
-                f"{key}: (h := k{position}()).update(v.encode()) or p{position} + h.hexdigest() "
-                f"if type(v := o.{field.name}) is str else marked(v, c{position})",
-            )
-        elif getattr(redactor, "__module__", "") == "aegis_core.marks.redactors":
-            # Ours return text and never raise, so a plain text needs no wrapping.
-            names[f"r{position}"], names[f"c{position}"] = redactor, data_class
-            items.append(
-                f"{key}: r{position}(v, c{position}) if type(v := o.{field.name}) is str else marked(v, c{position})",
-            )
-        else:
-            names[f"c{position}"] = data_class
-            items.append(f"{key}: marked(o.{field.name}, c{position})")
-    display = f"{{{', '.join(items)}}}"
-    if shape.access == "model":
-        display += " | extras(o, w) if o.__pydantic_extra__ else " + display
+
+    def display(walk: str) -> str:
+        items = (_item(position, field, walk, rules, names) for position, field in enumerate(shape.fields))
+        shown = f"{{{', '.join(items)}}}"
+        return f"{shown} | extras(o, w) if o.__pydantic_extra__ else {shown}" if shape.access == "model" else shown
+
+    # At the top, where almost every call is, there is nothing to enter and nothing to leave.
     source = f"""
 def plan(o, w=None):
-    if w is not None and (stop := w.enter(o)):
+    if w is None:
+        try:
+            return {display("W(o)")}
+        except Exception:
+            return careful(o, W(o), True)
+    if stop := w.enter(o):
         return stop
     try:
-        return {display}
+        return {display("w")}
     except Exception:
-        return careful(o, W(o) if w is None else w, True)
+        return careful(o, w, True)
     finally:
-        if w is not None:
-            w.leave(o)
+        w.leave(o)
 """
     exec(source, names)  # noqa: S102 - made of identifiers and positions alone
     return names["plan"]  # type: ignore[return-value]
+
+
+def _item(position: int, field: Field, walk: str, rules: Rules, names: dict[str, object]) -> str:
+    """One item of the display; what it refers to by position is put into ``names``."""
+    key, value = repr(field.name), f"o.{field.name}"
+    data_class = _closed(field)
+    if field.is_open:
+        return f"{key}: open_({value}, {walk})"
+    if field.is_loose:
+        return f"{key}: loose({key}, {value}, {walk})"
+    if data_class is None:
+        return f"{key}: v if (k := type(v := {value})) is str or k in S else nested(v, {walk})"
+    redactor = rules.rule(data_class)
+    if redactor is None:
+        return f"{key}: {data_class.marker!r}"
+    names[f"c{position}"] = data_class
+    if type(redactor) is Pseudonym:
+        # In line, as it is on the path of every log line: copy, update (which gives None), digest.
+        names[f"k{position}"] = redactor.started(data_class).copy
+        digest = f"(h := k{position}()).update(v.encode()) or {redactor.prefix!r} + h.hexdigest()"
+        return f"{key}: {digest} if type(v := {value}) is str else marked(v, c{position})"
+    return f"{key}: marked({value}, c{position})"
 
 
 def _closed(field: Field) -> DataClass | None:
