@@ -4,7 +4,6 @@ import asyncio
 from typing import Final, Protocol
 
 from aegis_core.kernel.context import Context
-from aegis_core.kernel.errors import AegisError
 from aegis_core.kernel.recorder import AuditEvent, Receipt
 
 SUBJECT_DOMAIN: Final = b"aegis/audit/subject/v1\x00"

@@ -76,7 +76,7 @@ class Publisher:
         """Take the log up where it was left, and return the primary's size.
 
         Raises:
-            AegisError: ``integrity`` if the primary holds less than was signed, or the published log contradicts itself.
+            AegisError: ``integrity`` if the primary holds less than was signed, or other entries than were published.
         """
         document = await self._state.get(CHECKPOINT)
         size = await self._sink.size()
@@ -113,7 +113,9 @@ class Publisher:
         leaves = [sha256(b"\x00" + body).digest() for body in bodies]
         if b"".join(leaves) != published:
             differing = (at for at, leaf in enumerate(leaves) if published[32 * at : 32 * at + 32] != leaf)
-            raise _broken(f"entry {first + next(differing, len(leaves))} of the primary is not the one that was published")
+            raise _broken(
+                f"entry {first + next(differing, len(leaves))} of the primary is not the one that was published"
+            )
         self._last = leaves[-1]
         self._bodies = bodies if size % WIDTH else []
 

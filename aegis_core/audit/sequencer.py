@@ -12,6 +12,7 @@ from aegis_core.audit.draft import Draft
 from aegis_core.audit.failure import as_error
 from aegis_core.audit.port import AuditSink, Entry
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.metrics import Metrics
 from aegis_core.kernel.recorder import Receipt
 
@@ -94,16 +95,21 @@ class Sequencer:
         self._bell.ring()
 
     async def run(self) -> None:
-        """Work until closed and drained. Shielded: what was queued is settled while the application is cancelled, too."""
-        with anyio.CancelScope(shield=True):
+        """Work until closed and drained. Shielded: while the application is cancelled, what was queued is settled."""
+        with shielded():
+            in_hand: list[Draft] = []
             try:
                 while await self._wait():
                     queue = self._queue
-                    await self._commit([queue.popleft() for _ in range(min(len(queue), LARGEST_BATCH))])
+                    in_hand = [queue.popleft() for _ in range(min(len(queue), LARGEST_BATCH))]
+                    await self._commit(in_hand)
+                    in_hand = []
             finally:
                 self._is_closing = self._has_ended = True
                 self._is_idle = False
-                # Only what another thread queued while we closed: nobody waits for ever.
+                # Nobody waits for ever: neither for a batch that the deadline for closing cut short …
+                self._fail(in_hand, _cut_short())
+                # … nor for what another thread queued while we closed.
                 self._fail(list(self._queue), _closed())
                 self.drained.set()
 
@@ -178,9 +184,7 @@ class Sequencer:
             self._fail([draft], AegisError(ErrorCode.CONFLICT, message, operation="audit.record"))
         return [each[0] for each in kept], [each[1] for each in kept], [each[2] for each in kept]
 
-    def _settle(
-        self, batch: list[Draft], entries: list[Entry], leaves: list[bytes], indexes: Sequence[int]
-    ) -> None:
+    def _settle(self, batch: list[Draft], entries: list[Entry], leaves: list[bytes], indexes: Sequence[int]) -> None:
         count = len(batch)
         self.size = max(self.size, max(indexes) + 1)
         self.recorded += count

@@ -65,9 +65,7 @@ class Signing:
                 return
             body = "".join(f"{key}\n" for key in [*known, *(key for key in keys if key not in known)])
             try:
-                await state.put(
-                    VERIFIER_KEYS, body.encode(), expected=None if document is None else document.revision
-                )
+                await state.put(VERIFIER_KEYS, body.encode(), expected=None if document is None else document.revision)
             except AegisError as error:
                 if error.code is not ErrorCode.CONFLICT:
                     raise

@@ -40,6 +40,7 @@ from aegis_core.kernel.context import current
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError, UnsupportedCapability
 from aegis_core.kernel.health import Health
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.metrics import NO_METRICS, Metrics
 from aegis_core.kernel.pending import Pending
 from aegis_core.kernel.recorder import AuditEvent, Receipt
@@ -108,14 +109,12 @@ class AuditTrail:
             )
             size = await publisher.open()
         except BaseException as exc:
-            with anyio.CancelScope(shield=True):
+            with shielded():
                 await self._sink.aclose()
             if isinstance(exc, Exception):
                 raise as_error(exc, self._sink, "audit.open") from exc.__cause__
             raise
-        sequencer = Sequencer(
-            self._sink, self._seal, publisher.feed, limit=LARGEST_QUEUE, metrics=self._metrics
-        )
+        sequencer = Sequencer(self._sink, self._seal, publisher.feed, limit=LARGEST_QUEUE, metrics=self._metrics)
         sequencer.size = size
         group = anyio.create_task_group()
         await group.__aenter__()
@@ -155,7 +154,7 @@ class AuditTrail:
         self._group = None
         sequencer.close()
         try:
-            with anyio.CancelScope(shield=True):
+            with shielded():
                 await sequencer.drained.wait()
                 group.cancel_scope.cancel()
                 try:
@@ -220,7 +219,7 @@ class AuditTrail:
             raise entry
         try:
             await self._sink.join([entry], within)
-        except Exception as exc:  # classified
+        except Exception as exc:  # noqa: BLE001 - classified and raised
             raise as_error(exc, self._sink, "audit.record") from exc.__cause__
         return Receipt(entry.id, None, leaf_hash(entry.body))
 
@@ -314,7 +313,7 @@ class AuditTrail:
                 return
 
     async def verify(self) -> Verdict:
-        """Recompute the log from the primary's entries and compare it with what is published and signed. Never decrypts.
+        """Recompute the log from the primary's entries, and compare it with what is published. Never decrypts.
 
         It covers what the published checkpoint covers, and signs nothing: call `checkpoint` first where the last second
         matters. What is damaged is a finding, not an error.

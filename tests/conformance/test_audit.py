@@ -161,7 +161,9 @@ class IgnoresSize(MemoryAudit):
 class ChangesOrder(MemoryAudit):
     async def append(self, entries, /, *, expected_size):
         ordered = sorted(entries, key=lambda entry: entry.id)
-        indexes = dict(zip([e.id for e in ordered], await super().append(ordered, expected_size=expected_size), strict=True))
+        indexes = dict(
+            zip([e.id for e in ordered], await super().append(ordered, expected_size=expected_size), strict=True)
+        )
         return [indexes[entry.id] for entry in entries]
 
 

@@ -88,7 +88,7 @@ def decode_frame(data: memoryview | bytes, at: int, /) -> Entry | None:
 class Scan:
     """What lies in a stretch of a segment.
 
-    ``frames``: id (as an integer) and offset of each frame of every whole batch. ``end``: the offset after the last whole batch.
+    ``frames``: id (as an integer) and offset of each frame of every whole batch. ``end``: the offset after the last.
     ``rest``: nothing follows; a cut write follows, which nobody was ever given a receipt for; or something that was
     changed after it was written, at entry ``damaged``.
     """

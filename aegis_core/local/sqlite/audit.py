@@ -166,7 +166,9 @@ def _read(connection: sqlite3.Connection, start: int, stop: int) -> Sequence[Ent
     for expected, (index, _, _) in enumerate(rows, max(start, 0)):
         if index != expected:
             raise AegisError(
-                ErrorCode.INTEGRITY, f"entry {expected} is missing: it was removed after it was stored", adapter="sqlite"
+                ErrorCode.INTEGRITY,
+                f"entry {expected} is missing: it was removed after it was stored",
+                adapter="sqlite",
             )
     return [Entry(UUID(bytes=bytes(key)), bytes(body)) for _, key, body in rows]
 

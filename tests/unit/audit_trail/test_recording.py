@@ -376,7 +376,8 @@ async def test_two_trails_over_one_journal_interleave(clinic):
 
     async def produce(trail, number) -> None:
         for _ in range(10):
-            receipts.append(await trail.record(Started(number)))
+            receipt = await trail.record(Started(number))
+            receipts.append(receipt)
 
     async with anyio.create_task_group() as group:
         for number in range(4):

@@ -77,7 +77,9 @@ async def test_an_entry_under_anothers_id_is_found(clinic):
     assert found(verdict, FindingKind.ENTRY, 4)
 
 
-@pytest.mark.parametrize("name", ["log/tile/0/000", "log/tile/0/001.p/44", "log/tile/1/000.p/1", "log/tile/entries/000"])
+@pytest.mark.parametrize(
+    "name", ["log/tile/0/000", "log/tile/0/001.p/44", "log/tile/1/000.p/1", "log/tile/entries/000"]
+)
 async def test_a_changed_file_of_the_published_log_is_found(clinic, name):
     trail = await filled(clinic)
     path = clinic.root / name
