@@ -111,6 +111,7 @@ async def work(options: argparse.Namespace, intake: Intake, started: float) -> D
             await morning.documents(intake, Progress("documents", len(intake.documents), sys.stdout))
             await morning.letters(intake, Progress("letters", len(recipients(intake)), sys.stdout))
             aegis.log.info("morning ends", filed=sum(morning.outcome.filed.values()))
+            await aegis.audit.checkpoint()  # so that the last second is covered, too
             verdict = await aegis.audit.verify()
             verifier_keys = await aegis.audit.verifier_keys()
             deliveries = await aegis.notify.deliveries(status="uncertain")
