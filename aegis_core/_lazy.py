@@ -9,9 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def lazy(
-    package: str, names: "dict[str, str]", /
-) -> "tuple[Callable[[str], object], Callable[[], list[str]]]":
+def lazy(package: str, names: "dict[str, str]", /) -> "tuple[Callable[[str], object], Callable[[], list[str]]]":
     """Make a module's ``__getattr__`` and ``__dir__`` from a map of public name to the submodule that defines it.
 
     Arguments:

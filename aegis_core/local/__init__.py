@@ -1,0 +1,1 @@
+"""Adapters that need this machine alone: nothing to install, nothing to start."""

@@ -1,0 +1,1 @@
+"""Adapters over folders and files of this machine."""

@@ -1,0 +1,1 @@
+"""Adapters over one SQLite file, which several processes of one host may share."""

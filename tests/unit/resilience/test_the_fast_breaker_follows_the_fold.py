@@ -40,7 +40,7 @@ class BreakerMachine(RuleBasedStateMachine):
             permit = self.breaker.acquire()
         except AegisError as error:
             assert isinstance(wanted, Rejected)
-            assert error.retry_after == wanted.retry_after  # noqa: PT017 - which of both it is depends on the model
+            assert error.retry_after == wanted.retry_after
             self.rejected += 1
         else:
             assert isinstance(wanted, Admitted)
