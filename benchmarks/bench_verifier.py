@@ -20,8 +20,9 @@ BEGAN_NS = 1_795_508_043_000_000_000
 
 
 def event(number: int, *, sealed: bool) -> StoredEvent:
-    """A read of a record: of about 300 bytes, or of about 600 with a subject and two sealed fields."""
-    boxes = {name: SealedValue("phi.name", "subject/0190aaaa", "QUJD" * 16) for name in ("name", "note")}
+    """A read of a record: of about 300 bytes, or, as the trail spells it with a subject and two sealed fields, 740."""
+    key = "s:439ecced09027023307a0e11fed1bd09.b684bbe25317167c"
+    boxes = {name: SealedValue("phi.name", key, "QUJD" * 14) for name in ("name", "note")}
     return StoredEvent(
         event_id=UUID(int=(0x01900000_0000_7000_8000 << 48) + number),
         time_ns=BEGAN_NS + number * 1_000_000,
@@ -30,8 +31,7 @@ def event(number: int, *, sealed: bool) -> StoredEvent:
         verified_by="oidc",
         purpose="TREAT",
         operation="storage.download",
-        request_id="0190aaaa-0000",
-        subject=SubjectSeal("index/1:" + "6b" * 16, "subject/0190aaaa", "QUJD" * 16) if sealed else None,
+        subject=SubjectSeal("k1:" + "6b" * 16, key, "QUJD" * 12) if sealed else None,
         data={"number": number, "ward": "4B"},
         sealed=boxes if sealed else {},
     )
@@ -57,7 +57,7 @@ def write(folder: Path, bodies: list[bytes]) -> None:
 def rows(quick: bool) -> Iterable[Row]:
     """Measure verification, tree and canonical JSON."""
     size = 20_000 if quick else 100_000
-    repeat = 3 if quick else 5
+    repeat = 7
     yield from _verification(size, repeat)
     yield from _tree(20_000, repeat)
     yield from _canonical(repeat)

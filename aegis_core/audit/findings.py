@@ -30,6 +30,11 @@ class Findings:
         if len(self._kept) < MOST_FINDINGS:
             self._kept.append(Finding(kind, message, index=index, time=time, path=path))
 
+    @property
+    def is_full(self) -> bool:
+        """Whether further findings are only counted."""
+        return len(self._kept) == MOST_FINDINGS
+
     def all(self) -> tuple[Finding, ...]:
         """What was kept and, where there was more, how much."""
         more = self.count - len(self._kept)

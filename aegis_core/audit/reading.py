@@ -1,14 +1,14 @@
 """What a strict verification adds: every entry is read, none decrypted."""
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias, cast
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
 
 from aegis_core.audit.canonical import Value, decode
 from aegis_core.audit.entry import TIME_FORM, check_entry, parse_time
 from aegis_core.audit.findings import Findings
 from aegis_core.audit.model import FindingKind
-from aegis_core.audit.shape import shape_of
+from aegis_core.audit.shape import Shape, shape_of
 from aegis_core.kernel.errors import AegisError
 
 #: An event may be recorded late (it was spooled, or a clock was set), but not by more than this.
@@ -21,22 +21,22 @@ _ACTION_AT: Final = len(b'{"action":"')
 _TIME_IN_ENTRY: Final = re.compile(b'"t":"([^"]{30})"')
 
 _Read: TypeAlias = tuple[bytes, bytes]  # id and time
-_Match: TypeAlias = Callable[[bytes], re.Match[bytes] | None]
 
 
 class StrictReading:
     """Reads entries in order: canonical, of a known version, no id twice, no time far before an earlier one."""
 
-    __slots__ = ("_findings", "_ids", "_last", "_latest", "_learnt", "_shapes")
+    __slots__ = ("_bundles", "_findings", "_ids", "_last", "_latest", "_learnt", "_shapes")
 
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._ids: set[bytes] = set()
+        self._bundles: list[tuple[bytes, ...]] = []  # the same ids, bundle by bundle
         self._latest = b""
-        self._last: _Match = _nothing
+        self._last: Shape = _nothing
         self._learnt = 0
         # By everything before the end of the action, which is the first member of an entry.
-        self._shapes: dict[bytes, list[_Match]] = {}
+        self._shapes: dict[bytes, list[Shape]] = {}
 
     def entries(self, first: int, bodies: Sequence[bytes], /) -> None:
         """Read a bundle.
@@ -44,10 +44,8 @@ class StrictReading:
         Arguments:
             first: index of its first entry.
         """
-        read: list[_Read | None] = []
+        read: list[Any] = []  # a cast of each would cost as much as what it is about
         put, shapes, match = read.append, self._shapes, self._last
-        if not _is_utf8(bodies):
-            shapes, match = {}, _nothing
         for body in bodies:
             found = match(body)  # of the shape of the one before, more often than not
             if found is None:
@@ -58,9 +56,9 @@ class StrictReading:
                 else:
                     put(self._carefully(first + len(read), body))
                     continue
-            put(cast("_Read", found.groups()))
+            put(found.groups())
         self._last = match
-        if None in read or not self._continue(cast("list[_Read]", read)):
+        if None in read or not self._continue(read):
             self._one_by_one(first, read)
 
     def _carefully(self, index: int, body: bytes) -> _Read | None:
@@ -78,30 +76,37 @@ class StrictReading:
         if len(known) < _MOST_OF_AN_ACTION:
             self._learnt += 1
             shape = shape_of(members)
-            if shape is not None and shape.fullmatch(body) is not None:
-                known.append(shape.fullmatch)
+            if shape is not None and shape(body) is not None:
+                known.append(shape)
 
     def _continue(self, read: list[_Read]) -> bool:
-        """Take ids and times over where nothing about them is remarkable."""
+        """Take ids and times over; False where something about them is remarkable."""
         ids, times = zip(*read, strict=True)
-        fresh = set(ids)
-        if len(fresh) != len(ids) or not fresh.isdisjoint(self._ids):
+        known = self._ids
+        before = len(known)
+        known.update(ids)
+        if len(known) - before != len(ids):
             return False
         first, last = min(times), max(times)
         latest = max(self._latest, last)
+        # The shapes leave days and hours open. Within one day the last time has the highest hour.
+        hours = {first, last} if first[:10] == last[:10] else {time[:13] + b":00:00.000000000Z" for time in times}
         try:
+            for hour in hours:
+                parse_time(hour.decode())
             if parse_time(latest.decode()) - parse_time(first.decode()) > LATEST_NS:
                 return False
-            if first[:10] != last[:10]:  # days in between may not exist
-                for day in {time[:10] for time in times}:
-                    parse_time(f"{day.decode()}T00:00:00.000000000Z")
         except AegisError:
             return False
-        self._ids |= fresh
         self._latest = latest
+        self._bundles.append(ids)
         return True
 
     def _one_by_one(self, first: int, read: list[_Read | None]) -> None:
+        ids = {each[0] for each in read if each is not None}
+        seen = self._read_before(ids)
+        self._ids |= ids
+        self._bundles.append(tuple(ids))
         for index, each in enumerate(read, first):
             if each is None:
                 continue
@@ -112,30 +117,27 @@ class StrictReading:
             except AegisError as error:
                 self._findings.add(FindingKind.CANONICAL, error.message, index=index, time=time)
                 continue
-            if identity in self._ids:
+            if identity in seen:
                 told = "its event id was already recorded by an earlier entry"
                 self._findings.add(FindingKind.DUPLICATE, told, index=index, time=time)
-            self._ids.add(identity)
+            seen.add(identity)
             if stamp >= self._latest:
                 self._latest = stamp
             elif parse_time(self._latest.decode()) - happened > LATEST_NS:
                 told = "it says that it happened more than a day before an entry that was recorded earlier"
                 self._findings.add(FindingKind.ORDER, told, index=index, time=time)
 
+    def _read_before(self, ids: set[bytes]) -> set[bytes]:
+        """Those of a bundle's ids that an earlier bundle has. Slow, and asked only while findings are still listed."""
+        before: set[bytes] = set()
+        if not self._findings.is_full:
+            for bundle in self._bundles:
+                before |= ids.intersection(bundle)
+        return before
+
 
 def _nothing(_: bytes) -> None:
     return None
-
-
-def _is_utf8(bodies: Sequence[bytes]) -> bool:
-    text = b"".join(bodies)
-    if text.isascii():
-        return True
-    try:
-        text.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def time_of(body: bytes, /) -> str | None:
