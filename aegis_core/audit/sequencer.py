@@ -215,6 +215,14 @@ def _closed() -> AegisError:
     )
 
 
+def _cut_short() -> AegisError:
+    return AegisError(
+        ErrorCode.UNAVAILABLE,
+        "closing took longer than it may: the event is recorded or not; the same event may be recorded again",
+        operation="audit.submit",
+    )
+
+
 def _internal(exc: Exception) -> AegisError:
     if isinstance(exc, AegisError):
         return exc

@@ -6,8 +6,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
-import anyio
-
 from aegis_core.crypto.cache import BoundedCache
 from aegis_core.crypto.documents import place_of
 from aegis_core.crypto.failure import coded, no_such_key
@@ -20,6 +18,7 @@ from aegis_core.kernel.backend import refuse_other_backend
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError, UnsupportedCapability
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.recorder import Recorder, Unrecorded
 from aegis_core.kernel.state import StateStore
 from aegis_core.marks.classified import Classified
@@ -109,7 +108,7 @@ class Keyring:
         self._keys.clear()
         self._rings.clear()
         failure: Exception | None = None
-        with anyio.CancelScope(shield=True):
+        with shielded():
             for adapter in reversed(opened):
                 try:
                     with coded(adapter, "keyring.aclose"):

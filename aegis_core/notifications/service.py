@@ -15,6 +15,7 @@ from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import current
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.recorder import Recorder, Unrecorded
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.purpose import Purpose
@@ -336,5 +337,5 @@ async def _repeated(opened: _Open, known: Known, digest: str) -> tuple[Delivery,
 
 
 async def _close_shielded(channel: NotificationChannel) -> None:
-    with anyio.CancelScope(shield=True):
+    with shielded():
         await channel.aclose()

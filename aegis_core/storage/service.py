@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
 
-import anyio
 import attrs
 
 from aegis_core.crypto.envelope import NONCE_SIZE, Envelope
@@ -17,6 +16,7 @@ from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import current
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.metrics import NO_METRICS, Metrics
 from aegis_core.kernel.recorder import Recorder, Unrecorded
 from aegis_core.storage.access import Access, Head, closing, head_of
@@ -46,7 +46,7 @@ class Storage:
     Arguments:
         adapter: holds the objects of every tenant without a store of its own.
         keyring: gives the keys under which each object's own key is wrapped.
-        tenants: tenant → the store that holds its objects.
+        tenants: tenant → the store that holds its objects; looked up at each call.
         recorder: the audit trail; without one nothing is on record.
 
     Example:
@@ -71,7 +71,7 @@ class Storage:
         entropy: Entropy = SYSTEM_ENTROPY,
     ) -> None:
         self._adapter = adapter
-        self._tenants = dict(tenants or {})
+        self._tenants: Mapping[str, StorageAdapter] = {} if tenants is None else tenants
         self._keyring = keyring
         self._octets = entropy.octets
         self._record = Record(Unrecorded() if recorder is None else recorder, metrics, clock, entropy)
@@ -111,7 +111,7 @@ class Storage:
         """Close every adapter. Idempotent."""
         opened, self._opened, self._process = self._opened, [], None
         failure: Exception | None = None
-        with anyio.CancelScope(shield=True):
+        with shielded():
             for adapter in reversed(opened):
                 try:
                     with Wrapping(adapter, "storage.aclose"):
