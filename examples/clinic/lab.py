@@ -24,7 +24,7 @@ class Lab:
         outage: seconds for which it answers 503, counted from its fifth request.
     """
 
-    def __init__(self, folder: Path, /, *, outage: float = 1.5, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, folder: Path, /, *, outage: float, clock: Clock = SYSTEM_CLOCK) -> None:
         self._folder = folder
         self._outage = outage
         self._clock = clock
@@ -40,11 +40,6 @@ class Lab:
     def port(self) -> int:
         """Where it listens."""
         return int(self._server.server_address[1])
-
-    @property
-    def accepted(self) -> int:
-        """How many different results it has taken, in all runs."""
-        return sum(1 for _ in self._folder.iterdir())
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +63,12 @@ class Lab:
                 return 503
         if not key.isalnum():
             return 400
-        (self._folder / key).touch()
+        try:
+            (self._folder / key).touch(exist_ok=False)
+        except FileExistsError:
+            return 200
+        except OSError:
+            return 507
         return 201
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
@@ -96,8 +96,11 @@ class LabClient:
         self._port = port
         self._timeout = timeout
 
-    def send(self, body: bytes, /, *, key: str) -> None:
+    def send(self, body: bytes, /, *, key: str) -> bool:
         """Send a result.
+
+        Returns:
+            Whether it is new to the lab; False if it had taken it before.
 
         Raises:
             AegisError: ``unavailable`` if the lab can't take it now, ``invalid_argument`` if it never will.
@@ -114,3 +117,4 @@ class LabClient:
             raise AegisError(ErrorCode.UNAVAILABLE, f"the lab answered {status}", operation="lab.send")
         if status >= 400:
             raise AegisError(ErrorCode.INVALID_ARGUMENT, f"the lab answered {status}", operation="lab.send")
+        return status == 201

@@ -4,13 +4,20 @@ from typing import Annotated
 
 import attrs
 
+from aegis_core.kernel.errors import AegisError
 from aegis_core.marks import PHI, guarded
 
 
 @guarded
 @attrs.frozen
 class Patient:
-    """A patient as the input names one. Identity is the resource's id, never a number."""
+    """A patient as the input names one. Identity is the resource's id, never a number.
+
+    Arguments:
+        names: of the patient and of the contacts, whole and in parts.
+        email: where letters go.
+        numbers: identifiers, telephone numbers, date of birth, further addresses; those of the contacts, too.
+    """
 
     patient_id: Annotated[str, PHI.MRN]
     names: Annotated[tuple[str, ...], PHI.NAME] = ()
@@ -51,4 +58,14 @@ class Intake:
     refusals: list[Refusal] = attrs.field(factory=list[Refusal])
     without_subject: int = 0
     without_id: int = 0
-    repeated: int = 0
+    repeated: int = 0  #: of the same id and the same content
+    versions: int = 0  #: of an id that came before, with another content
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was taken."""
+        return not (self.documents or self.patients or self.others or self.without_subject or self.without_id)
+
+    def refuse(self, where: str, error: AegisError, /) -> None:
+        """Note what is not taken."""
+        self.refusals.append(Refusal(where, error.code.value, error.message))

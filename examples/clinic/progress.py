@@ -1,14 +1,16 @@
 """Say how far the work is: a bar on a terminal, plain lines elsewhere."""
 
-from typing import TextIO
+import shutil
+from types import TracebackType
+from typing import Final, Self, TextIO
 
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 
-_WIDTH = 32
+_WIDTH: Final = 32
 
 
 class Progress:
-    """Counts steps of one piece of work.
+    """Counts the steps of one piece of work, for the block that it is entered for.
 
     Arguments:
         label: what is done, a constant.
@@ -22,32 +24,47 @@ class Progress:
         self._out = out
         self._clock = clock
         self._done = 0
-        self._noted = ""
+        self._note = ""
         self._terminal = out.isatty()
+        self._full = "█" if (out.encoding or "").lower().replace("-", "") == "utf8" else "#"
         self._last = float("-inf")
+        self._shown = (-1, "")
 
-    def step(self, note: str = "") -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Show where it ended, also where it broke off: what is printed next starts on a line of its own."""
+        self._show()
+        if self._terminal:
+            print(file=self._out, flush=True)
+
+    def step(self) -> None:
         """One more is done."""
         self._done += 1
-        self._noted = ""
-        self._show(note, last=self._done >= self._total)
+        self._note = ""
+        # A terminal is redrawn ten times a second, a file gets a line every other second.
+        if self._clock.monotonic() - self._last >= (0.1 if self._terminal else 2.0):
+            self._show()
 
     def note(self, note: str, /) -> None:
         """Say why nothing moves just now; said once until something moves."""
-        if note != self._noted:
-            self._noted = note
-            self._show(note, last=False, force=True)
+        if note != self._note:
+            self._note = note
+            self._show()
 
-    def _show(self, note: str, *, last: bool, force: bool = False) -> None:
-        now = self._clock.monotonic()
-        # A terminal is redrawn ten times a second, a file gets a line every other second.
-        if not last and not force and now - self._last < (0.1 if self._terminal else 2.0):
+    def _show(self) -> None:
+        if (self._done, self._note) == self._shown:
             return
-        self._last = now
+        self._shown = (self._done, self._note)
+        self._last = self._clock.monotonic()
         share = self._done / self._total if self._total else 1.0
         text = f"{self._label:<10} {self._done:>5} of {self._total}"
         if self._terminal:
-            bar = "█" * round(share * _WIDTH)
-            print(f"\r{text} {bar:<{_WIDTH}} {note:<40}", end="\n" if last else "", file=self._out, flush=True)
+            bar = f"\r{text} {self._full * round(share * _WIDTH):<{_WIDTH}} {self._note}"
+            columns = shutil.get_terminal_size().columns  # one more would wrap, and never be overwritten
+            print(f"{bar[:columns]:<{columns}}", end="", file=self._out, flush=True)
         else:
-            print(f"{text} {share:>5.0%} {note}".rstrip(), file=self._out, flush=True)
+            print(f"{text} {share:>5.0%}  {self._note}".rstrip(), file=self._out, flush=True)

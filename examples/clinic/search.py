@@ -1,11 +1,14 @@
 """Search every byte that the morning wrote for what must not be there."""
 
 import base64
+import email
 import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from email import policy
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 import attrs
@@ -13,11 +16,22 @@ import attrs
 from examples.clinic.model import Intake
 
 #: Needles of this many characters and more are looked for anywhere; shorter ones as whole words in text.
-ANYWHERE = 6
+ANYWHERE: Final = 6
+#: So are shorter ones of this many bytes: four Thai letters are no more likely to be chance.
+ANYWHERE_OCTETS: Final = 12
+#: Shorter bare numbers are not looked for: they would be found in every count.
+SHORTEST_NUMBER: Final = 4
 
-_GRAM = 6
-_RECIPIENT_LINE = re.compile(rb"^To:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.MULTILINE)
-_RANDOM_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{16,}")
+_GRAM: Final = 6
+_PARTS: Final = re.compile(r"[\s,.()'’-]+")
+#: A letter or digit of a script that puts spaces between words; Thai, Chinese and others do not.
+_LETTER: Final = "[^\\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
+_RECIPIENT_LINE: Final = re.compile(rb"^To:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.MULTILINE | re.IGNORECASE)
+_END_OF_HEADERS: Final = re.compile(rb"\r?\n\r?\n")
+_RANDOM_ID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{16,}"
+_RANDOM_OCTETS: Final = re.compile(_RANDOM_ID.encode())
+_RANDOM_TEXT: Final = re.compile(_RANDOM_ID)
+_BASE64_TEXT: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 
 
 @attrs.frozen
@@ -25,7 +39,7 @@ class Hit:
     """Where something was found. The needle is not told: a report of a leak must not be one."""
 
     file: Path
-    offset: int
+    offset: int  #: in bytes; of a word, in characters
     form: str
 
 
@@ -40,20 +54,18 @@ class Report:
 
 
 def needles(intake: Intake, /) -> frozenset[str]:
-    """Every name, part of a name and number of the input's patients."""
+    """Every name, part of a name and number of the input's patients and of their contacts."""
     found: set[str] = set()
     for patient in intake.patients.values():
         for name in patient.names:
-            found.add(name)
-            found.update(part for part in re.split(r"[\s,.()]+", name) if len(part) > 1)
-        for number in patient.numbers:
-            found.add(number)
+            found.add(name.strip())
+            found.update(_PARTS.split(name))
+        for number in (*patient.numbers, *([patient.email] if patient.email else [])):
+            found.add(number.strip())
             digits = re.sub(r"\D", "", number)
             if len(digits) >= ANYWHERE:
                 found.add(digits)
-        if patient.email:
-            found.add(patient.email)
-    return frozenset(needle.strip() for needle in found if needle.strip())
+    return frozenset(found - {""} - {needle for needle in found if needle.isdigit() and len(needle) < SHORTEST_NUMBER})
 
 
 def encodings(needle: str, /) -> Iterator[tuple[str, bytes]]:
@@ -61,8 +73,9 @@ def encodings(needle: str, /) -> Iterator[tuple[str, bytes]]:
     raw = needle.encode()
     yield "raw", raw
     yield "json", json.dumps(needle)[1:-1].encode()
-    yield "url", quote(needle, safe="").encode()
-    yield "url", quote(needle, safe="").replace("%20", "+").encode()
+    for url in (quote(needle, safe=""), quote(needle)):
+        yield "url", url.encode()
+        yield "url", url.replace("%20", "+").encode()
     for offset in range(3):
         encoded = base64.b64encode(b"\0" * offset + raw)
         # Only the characters that hold nothing but the needle's own bits: the edges mix with the neighbours.
@@ -74,36 +87,22 @@ def encodings(needle: str, /) -> Iterator[tuple[str, bytes]]:
 
 
 def search(root: Path, wanted: Iterable[str], /, *, also: Iterable[tuple[str, bytes]] = ()) -> Report:
-    """Look through every file below ``root``, and through what else is given as name and bytes.
+    """Look through every file below ``root`` and its name, and through what else is given as name and bytes.
 
-    Only the ``To:`` line of a message may hold an address. Numbers are not looked for inside random identifiers
-    (UUIDs and hexadecimal strings of 16 characters and more that hold a letter): there they would be chance.
+    Mails are looked through as they lie there and decoded; only their ``To:`` line may hold an address. Numbers are not
+    looked for inside random identifiers (UUIDs, and hexadecimal strings of 16 characters and more that hold a letter),
+    nor words of under four letters inside base64 of 40 characters and more: there they would be chance.
     """
     wanted = frozenset(wanted)
-    grams: dict[bytes, list[tuple[str, bytes, bool]]] = defaultdict(list)
-    words: dict[bytes, None] = {}
-    for needle in wanted:
-        if len(needle) < ANYWHERE:
-            words[needle.encode()] = None
-            continue
-        number = not any(character.isalpha() for character in needle)
-        for form, encoded in dict.fromkeys(encodings(needle)):
-            if len(encoded) >= _GRAM:
-                grams[encoded[:_GRAM]].append((form, encoded, number))
-    word = re.compile(rb"(?<!\w)(?:" + b"|".join(map(re.escape, words)) + rb")(?!\w)") if words else None
+    looker = _Looker(wanted)
     files = octets = 0
     hits: list[Hit] = []
     for path, content in _contents(root, also):
         files += 1
         octets += len(content)
-        searched = _without_recipients(content) if path.suffix == ".eml" else content
-        hits.extend(_hits(path, searched, grams, word))
-    return Report(files=files, octets=octets, needles=len(wanted), hits=tuple(hits))
-
-
-def _without_recipients(mail: bytes) -> bytes:
-    """The same length, so that offsets stay true."""
-    return _RECIPIENT_LINE.sub(lambda line: b"\n" * len(line.group()), mail)
+        for view in _views(path, content):
+            hits.extend(looker.hits(path, view))
+    return Report(files=files, octets=octets, needles=len(wanted), hits=tuple(dict.fromkeys(hits)))
 
 
 def _contents(root: Path, also: Iterable[tuple[str, bytes]]) -> Iterator[tuple[Path, bytes]]:
@@ -116,31 +115,76 @@ def _contents(root: Path, also: Iterable[tuple[str, bytes]]) -> Iterator[tuple[P
         yield Path(name), content
 
 
-def _hits(
-    path: Path, content: bytes, grams: dict[bytes, list[tuple[str, bytes, bool]]], word: re.Pattern[bytes] | None
-) -> Iterator[Hit]:
-    ids: list[tuple[int, int]] | None = None
-    for offset in range(len(content) - _GRAM + 1):
-        candidates = grams.get(content[offset : offset + _GRAM])
-        if candidates is None:
-            continue
-        for form, encoded, number in candidates:
-            if not content.startswith(encoded, offset):
+def _views(path: Path, content: bytes) -> Iterator[bytes]:
+    """A file as it is; a mail without its recipient, then its headers and its text as a reader sees them."""
+    if path.suffix != ".eml":
+        yield content
+        return
+    end = found.start() if (found := _END_OF_HEADERS.search(content)) else len(content)
+    # The same length, so that offsets stay true.
+    yield _RECIPIENT_LINE.sub(lambda line: b"\n" * len(line.group()), content[:end]) + content[end:]
+    mail = email.message_from_bytes(content, policy=policy.default)
+    yield "\n".join(str(value) for name, value in mail.items() if name.lower() != "to").encode()
+    for part in mail.walk():
+        payload = part.get_payload(decode=True)
+        if isinstance(payload, bytes):
+            yield payload
+
+
+class _Looker:
+    """All needles in all forms, ready to be looked for in one pass."""
+
+    def __init__(self, wanted: frozenset[str]) -> None:
+        self._grams: dict[bytes, list[tuple[str, bytes, bool]]] = defaultdict(list)
+        words: list[str] = []
+        for needle in sorted(wanted):
+            if len(needle) < ANYWHERE and len(needle.encode()) < ANYWHERE_OCTETS:
+                words.append(re.escape(needle))
                 continue
-            if number and form == "raw":
-                if ids is None:
-                    ids = [found.span() for found in _RANDOM_ID.finditer(content)]
-                if any(start <= offset and offset + len(encoded) <= stop for start, stop in ids):
+            is_number = not any(character.isalpha() for character in needle)
+            for form, encoded in dict.fromkeys(encodings(needle)):
+                if len(encoded) >= _GRAM:
+                    self._grams[encoded[:_GRAM]].append((form, encoded, is_number))
+        self._word = re.compile(rf"(?<!{_LETTER})(?:{'|'.join(words)})(?!{_LETTER})") if words else None
+
+    def hits(self, path: Path, content: bytes) -> Iterator[Hit]:
+        grams = self._grams
+        random: list[tuple[int, int]] | None = None
+        for offset in range(len(content) - _GRAM + 1):
+            candidates = grams.get(content[offset : offset + _GRAM])
+            if candidates is None:
+                continue
+            for form, encoded, is_number in candidates:
+                if not content.startswith(encoded, offset):
                     continue
-            yield Hit(path, offset, form)
-    if word is not None and _is_text(content):
-        for match in word.finditer(content):
-            yield Hit(path, match.start(), "word")
+                if is_number and form == "raw":
+                    if random is None:
+                        random = [found.span() for found in _RANDOM_OCTETS.finditer(content)]
+                    if _is_inside(random, offset, offset + len(encoded)):
+                        continue
+                yield Hit(path, offset, form)
+        yield from self._words(path, content)
+
+    def _words(self, path: Path, content: bytes) -> Iterator[Hit]:
+        if self._word is None or b"\0" in content:
+            return
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            return
+        found = list(self._word.finditer(text))
+        if not found:
+            return
+        ids = [each.span() for each in _RANDOM_TEXT.finditer(text)]
+        base64s = [each.span() for each in _BASE64_TEXT.finditer(text)]
+        for each in found:
+            is_number = not any(character.isalpha() for character in each.group())
+            if is_number and _is_inside(ids, *each.span()):
+                continue
+            if len(each.group()) < SHORTEST_NUMBER and _is_inside(base64s, *each.span()):
+                continue
+            yield Hit(path, each.start(), "word")
 
 
-def _is_text(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return b"\0" not in content
+def _is_inside(spans: list[tuple[int, int]], start: int, stop: int) -> bool:
+    return any(first <= start and stop <= last for first, last in spans)

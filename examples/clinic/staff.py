@@ -42,7 +42,7 @@ async def check_in(name: str, purpose: Purpose, recorder: Recorder, /) -> Princi
     if principal is None or not allowed:
         raise AegisError(
             ErrorCode.PERMISSION_DENIED,
-            f"this member of staff may not work with documents for {purpose.value}",
+            f"this member of staff may not work with documents for the purpose {purpose.value}",
             operation="clinic.check_in",
         )
     return principal

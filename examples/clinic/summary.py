@@ -2,13 +2,15 @@
 
 import resource
 import sys
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping
 
 import attrs
 
 from aegis_core.audit.model import Verdict
 from aegis_core.kernel.clock import SYSTEM_CLOCK
 from aegis_core.resilience.model import BreakerMetrics
+from examples.clinic.home import Home
 from examples.clinic.model import Intake
 from examples.clinic.morning import Outcome
 from examples.clinic.search import Report
@@ -20,11 +22,10 @@ class Done:
 
     intake: Intake
     outcome: Outcome
-    home: Path
+    home: Home
     verdict: Verdict
     verifier_keys: tuple[str, ...]
     uncertain: int
-    lab_accepted: int
     lab_refused: int
     breaker: BreakerMetrics
     started: float
@@ -40,21 +41,21 @@ def summary(done: Done, report: Report | None, /) -> str:
         "input",
         f"  {len(intake.documents):>6} documents of {len({d.patient_id for d in intake.documents})} patients",
         f"  {others:>6} other resources, read and not filed",
-        (
-            f"  {intake.without_subject:>6} without a subject, {intake.without_id} without an id, "
-            f"{intake.repeated} repeated, {len(intake.refusals)} refused"
-        ),
+        f"  {intake.without_subject:>6} without a subject, {intake.without_id} without an id: not filed",
+        f"  {intake.repeated:>6} repeated; {intake.versions} further versions of an id, filed beside the first",
+        f"  {len(intake.refusals):>6} refused ({_counts(Counter(refusal.code for refusal in intake.refusals))})",
         "done",
         f"  {filed:>6} filed, sealed ({_counts(outcome.filed)})",
         f"  {outcome.already_filed:>6} had been filed before",
         f"  {outcome.read:>6} read back and compared",
+        f"  {outcome.sent:>6} results sent to the lab, {outcome.already_sent} that it had before",
         (
-            f"  {outcome.sent:>6} results at the lab, which refused {done.lab_refused} calls; "
-            f"the breaker opened {done.breaker.opened} times, work waited {outcome.waits} times"
+            f"         (it refused {done.lab_refused} calls, the breaker opened {done.breaker.opened} times, "
+            f"work waited {outcome.waits} times)"
         ),
         f"  {sum(outcome.letters.values()):>6} letters ({_counts(outcome.letters)}); {done.uncertain} uncertain in all",
         "where",
-        *(f"  {name:<9} {done.home / path}" for name, path in _PLACES),
+        *(f"  {name:<9} {place}" for name, place in done.home.places()),
     ]
     if report is not None:
         found = "0 hits" if not report.hits else f"{len(report.hits)} HITS"
@@ -64,7 +65,7 @@ def summary(done: Done, report: Report | None, /) -> str:
                 f"  every byte of {report.files} files ({report.octets / 1e6:.1f} MB), their names, and this page, for "
                 f"{report.needles} names and numbers:"
             ),
-            f"  raw, JSON-escaped, URL-encoded, base64 at three offsets: {found}",
+            f"  raw, JSON-escaped, URL-encoded, base64 at three offsets, mails decoded: {found}",
             *(f"    {hit.form} at {hit.offset} of {hit.file}" for hit in report.hits[:20]),
         ]
     verdict = done.verdict
@@ -76,26 +77,20 @@ def summary(done: Done, report: Report | None, /) -> str:
             f"signed by {', '.join(sorted(set(verdict.signed_by)))}: {state}"
         ),
         *(f"    {finding.message}" for finding in verdict.findings[:20]),
-        (
-            f"  check it yourself: python -m aegis_core.audit.verifier {done.home / 'audit' / 'log'} "
-            f"--key {done.home / 'audit' / 'log' / 'verifier-keys'}"
-        ),
+        *_check_it_yourself(done.home),
+        "",
         f"{SYSTEM_CLOCK.monotonic() - done.started:.1f} s, {_peak_megabytes():.0f} MB at the most",
     ]
     return "\n".join(lines)
 
 
-_PLACES = (
-    ("documents", "storage"),
-    ("trail", "audit/journal"),
-    ("log tiles", "audit/log"),
-    ("letters", "mail"),
-    ("log lines", "log/clinic.jsonl"),
-    ("keys", "keys"),
-)
+def _check_it_yourself(home: Home) -> list[str]:
+    if home.log is None:
+        return []
+    return [f"  check it yourself: python -m aegis_core.audit.verifier {home.log} --key {home.log / 'verifier-keys'}"]
 
 
-def _counts(counter: "dict[str, int]") -> str:
+def _counts(counter: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counter.items())) or "none"
 
 
