@@ -29,9 +29,9 @@ class Sighting(NamedTuple):
 def encodings(value: str, /) -> tuple[Encoded, ...]:
     """Give every pattern under which ``value`` may lie in bytes, none twice.
 
-    Raw UTF-8 as given and in both normal forms, in lower, upper and title case; escaped for JSON and HTML; URL-encoded; in
-    UTF-16; quoted-printable; hexadecimal; and the middle of its base64 at each of the three offsets. All patterns but
-    base64's are searched for without regard to the case of ASCII letters.
+    Raw UTF-8 as given and in both normal forms, in lower, upper and title case; escaped for JSON and HTML; URL-encoded;
+    in UTF-16; quoted-printable; hexadecimal; and the middle of its base64 at each of the three offsets. All patterns
+    but base64's are searched for without regard to the case of ASCII letters.
     """
     found: dict[tuple[bytes, bool], Encoded] = {}
 

@@ -133,7 +133,7 @@ class Redaction:
     def marked(self, value: object, data_class: DataClass, /) -> object:
         """Write a value of a class: by its rule, item by item in a list; erased if there is none or it raises."""
         redactor = self._rules.get(data_class)
-        if redactor is None or value is None:
+        if redactor is None:
             return data_class.marker
         try:
             return _apply(redactor, value, data_class, 4)

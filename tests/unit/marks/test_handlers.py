@@ -135,7 +135,9 @@ def test_a_wrong_call_loses_no_line_and_raises_nothing(message, args):
 
 
 def test_the_record_itself_is_left_as_it_was(written):
-    record = logging.makeLogRecord({"msg": "mrn=%s", "args": (CANARY,), "mrn": CANARY, "exc_text": CANARY})
+    record = logging.makeLogRecord(
+        {"msg": "mrn=%s", "args": (CANARY,), "mrn": CANARY, "exc_text": CANARY, "message": CANARY}
+    )
     copied = redact_record(record)
     assert record.args == (CANARY,)
     assert record.mrn == CANARY

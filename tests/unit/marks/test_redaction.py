@@ -267,6 +267,12 @@ def test_groups_and_circles_of_exceptions_end():
     assert CANARY not in text
     assert "ValueError" in text
     assert "KeyError" in text
+    last = ValueError()
+    for _ in range(200):
+        error = KeyError()
+        error.__cause__ = last
+        last = error  # type: ignore[assignment]
+    assert describe(last).count("KeyError") < 20
 
 
 def test_it_works_inside_structlog():

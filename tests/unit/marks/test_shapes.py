@@ -351,6 +351,7 @@ def test_annotations_that_cannot_be_resolved_erase_every_field_and_are_said_once
     with caplog.at_level(logging.WARNING, logger="aegis_core.marks"):
         written = Redaction().plan(module.Admission)(admission)
         Redaction().value(None, admission)
+        mark(ForeignPatient, mrn=PHI.MRN)  # which makes every class be read anew
         marks_of(module.Admission)
     assert written == {"mrn": "[phi.mrn]", "bed_label": "[unknown.unresolved]", "floor": "[unknown.unresolved]"}
     assert marks_of(module.Admission)["floor"] is UNKNOWN.UNRESOLVED
@@ -391,6 +392,9 @@ def test_a_slot_that_was_never_set_harms_no_other_field():
     patient = AttrsPatient.__new__(AttrsPatient)
     patient.ward = "4B"
     assert Redaction().plan(AttrsPatient)(patient) == {"mrn": "[phi.mrn]", "_name": "[phi.name]", "ward": "4B"}
+    patient = AttrsPatient.__new__(AttrsPatient)
+    assert Redaction().plan(AttrsPatient)(patient) == {"mrn": "[phi.mrn]", "_name": "[phi.name]"}
+    assert Redaction().value(None, [patient]) == [{"mrn": "[phi.mrn]", "_name": "[phi.name]"}]
 
 
 def test_programs_that_make_classes_without_end_do_not_grow_without_end(monkeypatch):
