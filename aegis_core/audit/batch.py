@@ -43,20 +43,23 @@ def admit(
     """
     indexes: list[int] = []
     fresh: list[Entry] = []
-    own: dict[UUID, int] = {}
+    own: dict[int, int] = {}  # by the id's integer: hashing a UUID is Python code
     own_growth = 0
+    end = size
     for entry in entries:
-        index = own.get(entry.id)
+        number = entry.id.int
+        index = own.get(number)
         if index is not None:
             known = fresh[index - size].body if index >= size else body(index)
         else:
             index = find(entry.id)
             if index is None:
-                index = own[entry.id] = size + len(fresh)
-                indexes.append(index)
+                own[number] = end
+                indexes.append(end)
                 fresh.append(entry)
+                end += 1
                 continue
-            own[entry.id] = index
+            own[number] = index
             own_growth += index >= expected_size
             known = body(index)
         if known != entry.body:

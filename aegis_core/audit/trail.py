@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -226,13 +226,14 @@ class AuditTrail:
     async def _seal(self, drafts: Sequence[Draft]) -> list[Entry | AegisError]:
         """Make entries of a batch. An event that cannot be spelled fails alone."""
         sealed: list[Entry | AegisError] = []
+        octets = _drawn(self._octets, 32 * len(drafts))
         for draft in drafts:
             try:
                 plan = plan_of(type(draft.event))
                 seal = None
                 if needs_seal(plan, draft):
                     seal = self._seals.at_hand(draft.context) or await self._seals.fetch(draft.context)
-                sealed.append(Entry(draft.event.event_id, spell_draft(draft, plan, seal, self._octets)))
+                sealed.append(Entry(draft.event.event_id, spell_draft(draft, plan, seal, octets)))
             except AegisError as error:
                 sealed.append(error)
             except Exception as exc:  # noqa: BLE001 - a value's own code may raise anything; its text may hold the value
@@ -355,3 +356,17 @@ class AuditTrail:
                 ErrorCode.INVALID_ARGUMENT, "the trail is not open: enter it with async with", operation="audit"
             )
         return self._publisher
+
+
+def _drawn(octets: Callable[[int], bytes], size: int) -> Callable[[int], bytes]:
+    """Random bytes for one batch, drawn from the system at once."""
+    drawn, at = b"", 0
+
+    def take(count: int) -> bytes:
+        nonlocal drawn, at
+        if at + count > len(drawn):
+            drawn, at = octets(max(size, count)), 0
+        at += count
+        return drawn[at - count : at]
+
+    return take
