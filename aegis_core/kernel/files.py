@@ -22,13 +22,16 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 
+#: Not inherited by programs that we start, and not through a symbolic link; as it is, not as text, on Windows.
+_CAREFUL: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
 _CODES: Final = {
     ErrorCode.NOT_FOUND: (errno.ENOENT,),
     ErrorCode.ALREADY_EXISTS: (errno.EEXIST,),
     ErrorCode.PERMISSION_DENIED: (errno.EACCES, errno.EPERM, errno.EROFS),
     ErrorCode.RESOURCE_EXHAUSTED: (
         errno.ENOSPC,
-        errno.EDQUOT,
+        getattr(errno, "EDQUOT", -1),
         errno.EMFILE,
         errno.ENFILE,
         errno.ENOMEM,
@@ -44,7 +47,7 @@ _CODES: Final = {
         errno.EILSEQ,
         errno.ENOTEMPTY,
     ),
-    ErrorCode.UNAVAILABLE: (errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ETIMEDOUT, errno.ESTALE, errno.ETXTBSY),
+    ErrorCode.UNAVAILABLE: (errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ETIMEDOUT, getattr(errno, "ESTALE", -1)),
     # A failed write or fsync: trying again may report success for pages that the kernel has dropped.
     ErrorCode.INTERNAL: (errno.EIO, errno.ENXIO),
 }
@@ -113,7 +116,7 @@ def write_new(path: Path, pieces: Iterable[bytes | memoryview], /, *, mtime_ns: 
     Raises:
         OSError: `FileExistsError` if the name is taken.
     """
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), FILE_MODE)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CAREFUL, FILE_MODE)
     try:
         try:
             for piece in pieces:
@@ -181,7 +184,7 @@ def locked(path: Path, /, *, wait: bool = True) -> Generator[int]:
         raise AegisError(
             ErrorCode.UNSUPPORTED, "this system has no advisory file locks: keep this on a server's adapter instead"
         ) from None
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), FILE_MODE)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | _CAREFUL, FILE_MODE)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -304,7 +307,7 @@ def read_whole(path: Path, /, *, largest: int) -> tuple[bytes, os.stat_result]:
         AegisError: ``resource_exhausted`` if it is larger than ``largest`` bytes.
         OSError: `FileNotFoundError` if there is none, or if the name is a folder's.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0))
+    fd = os.open(path, os.O_RDONLY | _CAREFUL)
     try:
         status = os.fstat(fd)
         if stat.S_ISDIR(status.st_mode):
