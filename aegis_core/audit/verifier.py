@@ -159,13 +159,7 @@ def describe(verdict: Verdict, /, *, seconds: float) -> list[str]:
     Arguments:
         seconds: how long the verification took.
     """
-    lines = []
-    for finding in verdict.findings:
-        where = "" if finding.index is None else f"entry {_grouped(finding.index)}"
-        when = "" if finding.time is None else f" ({finding.time[:10]} {finding.time[11:19]}Z)"
-        path = "" if finding.path is None else f" [{finding.path}]"
-        message = finding.message.removeprefix(f"entry {finding.index} ")
-        lines.append(f" {where}{when}{': ' if where else ''}{message}{path}")
+    lines = [f" {_told(finding)}" for finding in verdict.findings]
     root = verdict.root.hex()
     signers = ", ".join(verdict.signed_by) or "nobody known"
     if verdict.root:
@@ -176,6 +170,16 @@ def describe(verdict: Verdict, /, *, seconds: float) -> list[str]:
     else:
         lines.append(" NOT INTACT")
     return lines
+
+
+def _told(finding: Finding) -> str:
+    path = "" if finding.path is None else f" [{finding.path}]"
+    if finding.index is None:
+        return finding.message + path
+    when = "" if finding.time is None else f" ({finding.time[:10]} {finding.time[11:19]}Z)"
+    entry = f"entry {finding.index} "
+    gap = " " if finding.message.startswith(entry) else ": "
+    return f"entry {_grouped(finding.index)}{when}{gap}{finding.message.removeprefix(entry)}{path}"
 
 
 def _as_json(verdict: Verdict) -> dict[str, object]:

@@ -482,7 +482,7 @@ def test_the_program_names_the_changed_entry_and_exits_3(tmp_path: Path) -> None
     flip_entry(write_log(tmp_path, BODIES))
     status, out, _ = run(tmp_path)
     assert status == NOT_INTACT
-    assert "entry 300 (2026-11-24 08:19:03Z): does not match its leaf" in out
+    assert "entry 300 (2026-11-24 08:19:03Z) does not match its leaf: it was changed" in out
     assert out.endswith("NOT INTACT\n")
 
 
