@@ -51,7 +51,7 @@ _CODES: Final = {
     # A failed write or fsync: trying again may report success for pages that the kernel has dropped.
     ErrorCode.INTERNAL: (errno.EIO, errno.ENXIO),
 }
-_CODE_OF: Final = {number: code for code, numbers in _CODES.items() for number in numbers}
+_CODE_OF: Final = {number: code for code, numbers in _CODES.items() for number in numbers if number > 0}
 
 
 def classify_os_error(exc: BaseException, /) -> ErrorCode | None:
