@@ -3,12 +3,13 @@
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 import anyio
+import anyio.to_thread
 import attrs
-from anyio.abc import TaskGroup, TaskStatus
 
 from aegis_core.audit.port import AuditSink
 from aegis_core.audit.trail import AuditTrail
@@ -19,6 +20,7 @@ from aegis_core.kernel.asgi import ASGIApp, RequestContext
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
+from aegis_core.kernel.lifetimes import Lifetimes
 from aegis_core.kernel.metrics import NO_METRICS, Metrics
 from aegis_core.kernel.recorder import Recorder, Unrecorded
 from aegis_core.kernel.settings import PARTS, Part, Settings
@@ -34,7 +36,7 @@ from aegis_core.observability.logger import Logger
 from aegis_core.observability.port import LogSink
 from aegis_core.storage.port import StorageAdapter
 from aegis_core.storage.service import Storage
-from aegis_core.wiring import Adapters, Given, wire
+from aegis_core.wiring import DEFAULT, Adapters, Given, wire
 
 if TYPE_CHECKING:
     from aegis_core import blocking
@@ -124,7 +126,9 @@ class Aegis:
         self._only: frozenset[Part] = frozenset(PARTS if only is None else only)
         self._require = tuple(require)
         self._services: dict[str, Any] = {}
-        self._process = 0
+        self._sink: LogSink | None = None
+        self._closed_sink = False
+        self._opened_in = 0
         #: How the last closing went; None while open, and before.
         self.closed: CloseReport | None = None
 
@@ -149,27 +153,44 @@ class Aegis:
         async with self.open():
             yield
 
-    def blocking(self) -> "AbstractContextManager[blocking.Aegis]":
+    def blocking(self, *, close_deadline: float = 10.0) -> "AbstractContextManager[blocking.Aegis]":
         """The same for code without an event loop: ``with Aegis().blocking() as aegis:``."""
         from aegis_core.blocking.app import opened
 
-        return opened(self)
+        return opened(self, close_deadline=close_deadline)
 
-    async def _start(self, closing: "_Closing") -> None:
+    def _begin(self) -> None:
+        if self._opened_in == os.getpid():
+            raise AegisError(
+                ErrorCode.INVALID_ARGUMENT,
+                "this Aegis is open already: enter it once, and share it",
+                operation="aegis.open",
+            )
+        if self._closed_sink:
+            raise AegisError(
+                ErrorCode.INVALID_ARGUMENT,
+                "the log sink that this Aegis was handed is closed: make a new one, or name it in AEGIS_LOG",
+                operation="aegis.open",
+            )
+        # In a forked child whatever the parent opened is left alone, and everything is opened anew.
+        self._opened_in = os.getpid()
+        self._services = {}
+        self._sink = None
+        self.closed = None
+
+    async def _start(self, lifetimes: Lifetimes) -> None:
         adapters = wire(
             self._given, self._only, self._require, clock=self._clock, entropy=self._entropy, metrics=self._metrics
         )
-        self._services = {}
-        self._process = os.getpid()
-        self.closed = None
-        redaction = refuse_leaks(
-            self._redaction or Redaction(), on_leak=adapters.settings.on_leak, entropy=self._entropy
-        )
+        self._sink = adapters.log
+        redaction = self._checked(self._redaction or Redaction(), adapters)
         if adapters.log is not None:
-            closing.sink = adapters.log
             self._services["log"] = self._logger(adapters, adapters.log, redaction)
         if self._only & _NEEDS_KEYS:
-            await self._start_keys(adapters, closing, redaction)
+            await self._start_keys(adapters, lifetimes)
+
+    def _checked(self, redaction: Redaction, adapters: Adapters) -> Redaction:
+        return refuse_leaks(redaction, on_leak=adapters.settings.on_leak, entropy=self._entropy)
 
     def _logger(self, adapters: Adapters, sink: LogSink, redaction: Redaction) -> Logger:
         return Logger(
@@ -180,15 +201,15 @@ class Aegis:
             metrics=self._metrics,
         )
 
-    async def _start_keys(self, adapters: Adapters, closing: "_Closing", redaction: Redaction) -> None:
+    async def _start_keys(self, adapters: Adapters, lifetimes: Lifetimes) -> None:
         vault, state = adapters.need_keys()
         keyring = Keyring(vault, state, subjects=adapters.subject_keys, clock=self._clock, entropy=self._entropy)
-        await closing.hold("keys", keyring)
+        await lifetimes.hold("keys", keyring)
         self._services["keys"] = keyring
         if adapters.log is not None and self._redaction is None:
             key = await keyring.active(KeyPurpose.PSEUDONYM)
-            shown = Redaction({PHI.MRN: Pseudonym(key.id, key.secret)})
-            self._services["log"] = self._logger(adapters, adapters.log, refuse_leaks(shown, entropy=self._entropy))
+            shown = self._checked(Redaction({PHI.MRN: Pseudonym(key.id, key.secret)}), adapters)
+            self._services["log"] = self._logger(adapters, adapters.log, shown)
         recorder: Recorder = Unrecorded()
         if adapters.audit is not None:
             trail = AuditTrail(
@@ -199,22 +220,24 @@ class Aegis:
                 entropy=self._entropy,
                 metrics=self._metrics,
             )
-            await closing.hold("audit", trail)
+            await lifetimes.hold("audit", trail)
             self._services["audit"] = recorder = trail
+            keyring.report_to(trail)
         if "log" in self._services:
             self._services["log"] = self._services["log"].with_recorder(recorder)
         for name, adapter in adapters.storage.items():
             storage = Storage(
                 adapter,
                 keyring,
-                tenants=adapters.tenants if name == "default" else None,
+                tenants=adapters.tenants if name == DEFAULT else None,
                 recorder=recorder,
                 metrics=self._metrics,
                 clock=self._clock,
                 entropy=self._entropy,
             )
-            await closing.hold(f"storage {name}", storage)
-            self._services["storage" if name == "default" else f"storage {name}"] = storage
+            place = "storage" if name == DEFAULT else f"storage {name}"
+            await lifetimes.hold(place, storage)
+            self._services[place] = storage
         if adapters.email is not None:
             hub = NotificationHub(
                 (adapters.email,),
@@ -224,27 +247,59 @@ class Aegis:
                 clock=self._clock,
                 entropy=self._entropy,
             )
-            await closing.hold("notify", hub)
+            await lifetimes.hold("notify", hub)
             self._services["notify"] = hub
 
-    def _ended(self, report: CloseReport) -> None:
-        self._services = {}
-        self.closed = report
+    async def _close(self, lifetimes: Lifetimes, deadline: float) -> None:
+        try:
+            left = await lifetimes.close(deadline)
+            late = list(lifetimes.late)
+            failed = {
+                name: error.code.value if isinstance(error, AegisError) else ErrorCode.INTERNAL.value
+                for name, error in lifetimes.failed.items()
+            }
+            if "log" in self._services and (late or failed):
+                self._services["log"].error("aegis.closed", late=late, failed=failed)
+            lost = 0
+            if self._sink is not None:
+                try:
+                    # In a thread, because it may wait for its medium; one that waits for longer is left behind.
+                    with anyio.CancelScope(shield=True), anyio.move_on_after(left) as limit:
+                        close = partial(self._sink.close, deadline=left)
+                        lost = await anyio.to_thread.run_sync(close, abandon_on_cancel=True)
+                    if limit.cancelled_caught:
+                        late.append("log")
+                except Exception:  # noqa: BLE001 - a sink of somebody else's that breaks its word
+                    failed["log"] = ErrorCode.INTERNAL.value
+            self.closed = CloseReport(lost, tuple(late), failed)
+        finally:
+            self._closed_sink = self._sink is not None and self._sink is self._given.log
+            self._sink = None
+            self._services = {}
+            self._opened_in = 0
 
     # Services
 
     def _service(self, name: str) -> Any:
-        if self._process and self._process != os.getpid():
-            raise ForkedError("Aegis")
+        if self._opened_in and self._opened_in != os.getpid():
+            raise ForkedError("this Aegis")
         try:
             return self._services[name]
         except KeyError:
-            why = (
-                f"Aegis has no part {name!r} open: look at `only`"
-                if self._services
-                else "Aegis is not open: enter `async with aegis.open():`, `lifespan` or `with aegis.blocking():`"
+            raise AegisError(
+                ErrorCode.UNAVAILABLE, self._why_not(name), operation=f"aegis.{name}", retryable=False
+            ) from None
+
+    def _why_not(self, name: str) -> str:
+        if not self._services:
+            return (
+                "Aegis is not open: enter `async with aegis.open():`, give `aegis.lifespan` to your framework, "
+                "or enter `with aegis.blocking() as aegis:`"
             )
-            raise AegisError(ErrorCode.UNAVAILABLE, why, operation=f"aegis.{name}", retryable=False) from None
+        part, _, store = name.partition(" ")
+        if store:
+            return f"Aegis has no {part} of that name: set AEGIS_{part.upper()}__NAME, or hand over {part}={{name: …}}"
+        return f"the part {part!r} is not open: `only` leaves it out"
 
     @property
     def log(self) -> Logger:
@@ -281,7 +336,7 @@ class Aegis:
         if kind is None:
             known = ", ".join(sorted(known.__name__ for known in _KINDS))
             raise AegisError(ErrorCode.INVALID_ARGUMENT, f"Aegis provides {known}", operation="aegis.get")
-        return cast("T", self._service(f"{kind} {name}" if name else kind))
+        return cast("T", self._service(f"{kind} {name}" if name not in {"", DEFAULT} else kind))
 
     def provide(self, type_: type[T], /, *, name: str = "") -> Callable[[], Awaitable[T]]:
         """A function for dependency injection: ``Depends(aegis.provide(Storage))``.
@@ -294,9 +349,14 @@ class Aegis:
 
         return provided
 
-    def asgi(self, app: ASGIApp, /) -> ASGIApp:
-        """Wrap an ASGI application, so that every request has its ids: ``app.add_middleware(aegis.asgi)``."""
-        return RequestContext(app, clock=self._clock, entropy=self._entropy)
+    def asgi(self, app: ASGIApp, /, *, trusted: bool = False) -> ASGIApp:
+        """Wrap an ASGI application, so that every request has its ids: ``app.add_middleware(aegis.asgi)``.
+
+        Arguments:
+            trusted: whether whoever sends requests may choose their ids, as a gateway of your own may:
+                ``app.add_middleware(aegis.asgi, trusted=True)``.
+        """
+        return RequestContext(app, trusted=trusted, clock=self._clock, entropy=self._entropy)
 
 
 _KINDS: Final[Mapping[type, str]] = {
@@ -314,100 +374,41 @@ class _Opened:
     def __init__(self, aegis: Aegis, deadline: float) -> None:
         self._aegis = aegis
         self._deadline = deadline
-        self._closing: _Closing | None = None
+        self._lifetimes: Lifetimes | None = None
+        self._process = 0
 
     async def __aenter__(self) -> Any:
-        if self._aegis._services:
-            raise AegisError(ErrorCode.INVALID_ARGUMENT, "this Aegis is open already", operation="aegis.open")
-        closing = _Closing(anyio.create_task_group())
-        await closing.group.__aenter__()
+        self._aegis._begin()
+        self._process = os.getpid()
+        self._lifetimes = lifetimes = Lifetimes(self._aegis._clock.monotonic)
+        await lifetimes.enter()
         try:
-            await self._aegis._start(closing)
+            await self._aegis._start(lifetimes)
         except BaseException as error:
-            self._aegis._ended(await closing.close(self._deadline))
-            await closing.leave(error)
+            await self._end(lifetimes, error)
             raise
-        self._closing = closing
         return self._aegis
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        closing, self._closing = self._closing, None
-        if closing is None:
-            return
-        report = await closing.close(self._deadline)
-        self._aegis._ended(report)
-        await closing.leave(error)
-        if error is None and closing.first_error is not None:
-            raise closing.first_error
+        lifetimes = self._lifetimes
+        if lifetimes is None or self._process != os.getpid():
+            return  # a forked child has nothing to close here, and must not touch what its parent uses
+        if not lifetimes.is_own_task:
+            raise AegisError(
+                ErrorCode.INVALID_ARGUMENT, "leave Aegis in the task that entered it", operation="aegis.close"
+            )
+        await self._end(lifetimes, error)
+        if error is None and lifetimes.failed:
+            raise next(iter(lifetimes.failed.values()))
 
-
-class _Closing:
-    """Holds each open service in a task of its own: it is entered and left there, and can be cancelled alone."""
-
-    def __init__(self, group: TaskGroup) -> None:
-        self.group = group
-        self.sink: LogSink | None = None
-        self.first_error: Exception | None = None
-        self._held: list[_Held] = []
-        self._failed: dict[str, str] = {}
-
-    async def hold(self, name: str, service: AbstractAsyncContextManager[object]) -> None:
-        held = _Held(name, service)
-        error = await self.group.start(held.run)
-        if error is not None:
-            raise error
-        self._held.append(held)
-
-    async def close(self, deadline: float) -> CloseReport:
-        late: list[str] = []
-        ends = anyio.current_time() + deadline
-        with anyio.CancelScope(shield=True):
-            for held in reversed(self._held):
-                held.leave.set()
-                with anyio.move_on_at(ends):
-                    await held.left.wait()
-                if not held.left.is_set():
-                    late.append(held.name)
-                    held.scope.cancel()
-                    await held.left.wait()
-                elif held.error is not None:
-                    code = held.error.code.value if isinstance(held.error, AegisError) else "internal"
-                    self._failed[held.name] = code
-                    self.first_error = self.first_error or held.error
-        lost = self.sink.close(deadline=max(0.0, ends - anyio.current_time())) if self.sink is not None else 0
-        return CloseReport(lost, tuple(late), self._failed)
-
-    async def leave(self, error: BaseException | None) -> None:
-        # The caller's own exception is not handed to the group, which would wrap it in another.
-        handed = error if isinstance(error, anyio.get_cancelled_exc_class()) else None
-        await self.group.__aexit__(type(handed) if handed else None, handed, handed.__traceback__ if handed else None)
-
-
-class _Held:
-    def __init__(self, name: str, service: AbstractAsyncContextManager[object]) -> None:
-        self.name = name
-        self.error: Exception | None = None
-        self.scope = anyio.CancelScope()
-        self.leave = anyio.Event()
-        self.left = anyio.Event()
-        self._service = service
-
-    async def run(self, *, task_status: TaskStatus[Exception | None]) -> None:
-        is_open = False
+    async def _end(self, lifetimes: Lifetimes, error: BaseException | None) -> None:
+        self._lifetimes = None
         try:
-            with self.scope:
-                async with self._service:
-                    is_open = True
-                    task_status.started(None)
-                    with anyio.CancelScope(shield=True):  # closed in order, also when the application is cancelled
-                        await self.leave.wait()
-        except Exception as error:
-            self.error = error
-            if not is_open:
-                task_status.started(error)
-            elif not self.leave.is_set():
-                raise  # it broke while in use: that ends the application's block
-        finally:
-            self.left.set()
+            await self._aegis._close(lifetimes, self._deadline)
+        except BaseException as cancelled:
+            await lifetimes.leave(cancelled)
+            raise
+        if await lifetimes.leave(error):  # ended by what broke: that is what there is to tell
+            raise next(iter(lifetimes.failed.values())) from None

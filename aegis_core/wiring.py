@@ -1,7 +1,8 @@
 """From settings and instances to adapters: no I/O, and every problem at once."""
 
-from collections.abc import Collection, Mapping
-from typing import Any, TypeVar
+import os
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
 
 import attrs
 
@@ -14,26 +15,17 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.metrics import Metrics
 from aegis_core.kernel.problems import Problem, SettingsError, did_you_mean
 from aegis_core.kernel.registry import Registry
-from aegis_core.kernel.settings import Located, Part, PortKind, Settings, secrets_from
+from aegis_core.kernel.settings import NEEDS, PARTS, Located, Part, PortKind, Settings, secrets_from, variable_of
 from aegis_core.kernel.state import StateStore
 from aegis_core.notifications.port import NotificationChannel
 from aegis_core.observability.port import LogSink
 from aegis_core.storage.port import StorageAdapter
 
-T = TypeVar("T")
+DEFAULT: Final = "default"
+"""The name of the store of all, among several."""
 
-REGISTRY = Registry()
+REGISTRY: Final = Registry()
 """Entry points of what is installed, looked up once a process."""
-
-_USED_BY: Mapping[PortKind, frozenset[Part]] = {
-    "log": frozenset({"log"}),
-    "keys": frozenset({"keys", "audit", "storage", "notify"}),
-    "state": frozenset({"keys", "audit", "storage", "notify"}),
-    "subject_keys": frozenset({"keys", "audit"}),
-    "audit": frozenset({"audit"}),
-    "storage": frozenset({"storage"}),
-    "email": frozenset({"notify"}),
-}
 
 
 @attrs.frozen
@@ -51,15 +43,38 @@ class Given:
 
     def kinds(self) -> frozenset[PortKind]:
         """The ports that need no variable."""
-        kinds: tuple[PortKind, ...] = ("audit", "keys", "state", "subject_keys", "email", "log")
-        given = {kind for kind in kinds if getattr(self, kind) is not None}
-        return frozenset(given | {"storage"} if "default" in self.stores() else given)
+        return frozenset(kind for kind in _INSTANCES if self.instance(kind) is not None)
+
+    def instance(self, kind: PortKind, /) -> Any:
+        """What was handed over for a port; of the stores, the one of all."""
+        return self.stores().get(DEFAULT) if kind == "storage" else getattr(self, kind)
 
     def stores(self) -> Mapping[str, StorageAdapter]:
         """Stores by name."""
         if self.storage is None:
             return {}
-        return self.storage if isinstance(self.storage, Mapping) else {"default": self.storage}
+        return self.storage if isinstance(self.storage, Mapping) else {DEFAULT: self.storage}
+
+
+_INSTANCES: Final[tuple[PortKind, ...]] = ("log", "keys", "state", "subject_keys", "audit", "storage", "email")
+#: Whose instance has no meaning without its part; vault and stores of keys come with any part that needs them.
+_OWN: Final[Mapping[PortKind, Part]] = {"log": "log", "audit": "audit", "storage": "storage", "email": "notify"}
+
+
+class TenantStores(Mapping[str, StorageAdapter]):
+    """The stores of tenants, found as a variable's name has them: the tenant ``eu-west`` under ``EU_WEST``."""
+
+    def __init__(self, stores: Mapping[str, StorageAdapter], /) -> None:
+        self._stores = stores
+
+    def __getitem__(self, tenant: str) -> StorageAdapter:
+        return self._stores[variable_of(tenant)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stores)
+
+    def __len__(self) -> int:
+        return len(self._stores)
 
 
 @attrs.frozen
@@ -104,16 +119,16 @@ def wire(
     Raises:
         SettingsError: with every problem of the settings, of the adapters' URLs and of ``require``.
     """
-    import os
-
     environ = os.environ if environ is None else environ
-    problems: list[Problem] = []
+    problems = [*_misfits(given, only)]
     settings = given.settings
     if settings is None:
         settings, found = Settings.examine(environ, only=only, given=given.kinds(), registry=registry, entropy=entropy)
         problems.extend(found)
-    elif settings.environment == "production" and not entropy.secure:
-        problems.append(Problem("entropy", "must be secure in production"))
+    else:
+        if settings.environment == "production" and not entropy.secure:
+            problems.append(Problem("entropy", "must be secure in production"))
+        problems.extend(_missing(settings, given, only))
     deps = AdapterDeps(
         clock=clock,
         entropy=entropy,
@@ -122,7 +137,7 @@ def wire(
         environment=settings.environment,
     )
 
-    def located(kind: PortKind, where: Located | None) -> Any:
+    def made(kind: PortKind, where: Located | None) -> Any:
         if where is None:
             return None
         try:
@@ -131,65 +146,87 @@ def wire(
             problems.extend(error.problems)
             return None
 
-    def port(kind: PortKind) -> Any:
-        instance = getattr(given, kind)
-        if instance is not None or _USED_BY[kind].isdisjoint(only):
-            return instance
-        return located(kind, settings.ports.get(kind))
-
+    needed: set[PortKind] = {kind for part in PARTS if part in only for kind in NEEDS[part]}
+    ports: dict[PortKind, Any] = {}
+    for kind in _INSTANCES:
+        instance = given.instance(kind)
+        if instance is None and kind in needed:
+            instance = made(kind, settings.ports.get(kind))
+        ports[kind] = instance
     stores: dict[str, StorageAdapter] = {}
     tenants: dict[str, StorageAdapter] = {}
     if "storage" in only:
-        stores.update(given.stores())
-        if "default" not in stores and (adapter := located("storage", settings.ports.get("storage"))) is not None:
-            stores["default"] = adapter
+        stores = {DEFAULT: ports["storage"], **given.stores()} if ports["storage"] is not None else {}
         for name, where in settings.named.items():
-            if name not in stores and (adapter := located("storage", where)) is not None:
+            if name not in stores and (adapter := made("storage", where)) is not None:
                 stores[name] = adapter
         for name, where in settings.tenants.items():
-            if (adapter := located("storage", where)) is not None:
+            if (adapter := made("storage", where)) is not None:
                 tenants[name] = adapter
     adapters = Adapters(
         settings=settings,
-        log=port("log"),
-        keys=port("keys"),
-        state=port("state"),
-        subject_keys=port("subject_keys"),
-        audit=port("audit"),
+        log=ports["log"],
+        keys=ports["keys"],
+        state=ports["state"],
+        subject_keys=ports["subject_keys"],
+        audit=ports["audit"],
         storage=stores,
-        tenants=tenants,
-        email=port("email"),
+        tenants=TenantStores(tenants),
+        email=ports["email"],
     )
-    problems.extend(_unmet(adapters, require))
+    problems.extend(_unmet(require, adapters, needed))
     if problems:
         raise SettingsError(problems)
     return adapters
 
 
-def _unmet(adapters: Adapters, require: Collection[str]) -> list[Problem]:
-    ports: dict[str, Adapter | None] = {
-        "storage": adapters.storage.get("default"),
-        "audit": adapters.audit,
-        "keys": adapters.keys,
-        "state": adapters.state,
-        "subject_keys": adapters.subject_keys,
-        "email": adapters.email,
+def _misfits(given: Given, only: Collection[str]) -> Iterator[Problem]:
+    """What was written into the call of `Aegis` and cannot be meant."""
+    for part in sorted(set(only).difference(PARTS)):
+        yield Problem("only", f"must name parts: {', '.join(PARTS)}", hint=did_you_mean(part, PARTS))
+    for kind, part in _OWN.items():
+        if part not in only and (given.stores() if kind == "storage" else given.instance(kind) is not None):
+            yield Problem(kind, f"was handed over, and `only` leaves out the part {part}")
+
+
+def _missing(settings: Settings, given: Given, only: Collection[Part]) -> Iterator[Problem]:
+    """What settings that were read for other parts do not hold."""
+    absent = {
+        kind: part
+        for part in reversed(PARTS)
+        if part in only
+        for kind in NEEDS[part]
+        if kind not in settings.ports and given.instance(kind) is None
     }
-    problems: list[Problem] = []
-    for wanted in require:
+    for kind, part in absent.items():
+        yield Problem(kind, f"is not in the settings that were handed over, and the part {part} needs it")
+
+
+def _unmet(require: Collection[str], adapters: Adapters, needed: Collection[str]) -> Iterator[Problem]:
+    default = adapters.storage.get(DEFAULT)
+    ports: dict[str, list[Adapter | None]] = {
+        # A tenant's call must find there what it would find in the store of all.
+        "storage": [default, *adapters.tenants.values()],
+        "audit": [adapters.audit],
+        "keys": [adapters.keys],
+        "state": [adapters.state],
+        "subject_keys": [adapters.subject_keys],
+        "email": [adapters.email],
+    }
+    for wanted in sorted(require):
         name, _, capability = wanted.partition(".")
-        adapter = ports.get(name)
+        setting = f"require {wanted!r}"
         if name not in ports or not capability:
-            problems.append(
-                Problem(f"require {wanted!r}", "must be port.capability", hint=did_you_mean(name, tuple(ports)))
-            )
-        elif adapter is None:
-            problems.append(Problem(f"require {wanted!r}", f"needs the port {name}, which is not in use"))
-        elif capability not in adapter.capabilities.offered():
-            offered = ", ".join(sorted(adapter.capabilities.offered())) or "nothing"
-            problems.append(
-                Problem(
-                    f"require {wanted!r}", f"the adapter {adapter.name} does not offer it", hint=f"offers {offered}"
+            yield Problem(setting, "must be port.capability", hint=did_you_mean(name, tuple(ports)))
+            continue
+        in_use = [adapter for adapter in ports[name] if adapter is not None]
+        if not in_use and name not in needed:
+            yield Problem(setting, f"needs the port {name}, which is not in use")
+        for adapter in in_use:
+            offered = adapter.capabilities.offered()
+            if capability not in offered:
+                yield Problem(
+                    setting,
+                    f"the adapter {adapter.name} does not offer it",
+                    hint=f"it offers {', '.join(sorted(offered)) or 'nothing'}",
                 )
-            )
-    return problems

@@ -9,7 +9,6 @@ from aegis_core.app import CloseReport
 from aegis_core.audit.trail import AuditTrail as AsyncAuditTrail
 from aegis_core.blocking.audit import AuditTrail
 from aegis_core.blocking.crypto import Keyring
-from aegis_core.blocking.facade import Facade
 from aegis_core.blocking.notifications import NotificationHub
 from aegis_core.blocking.portal import PORTAL, Held
 from aegis_core.blocking.storage import Storage
@@ -84,7 +83,8 @@ class Aegis:
         found = self._facades.get((type_, name))
         if found is None:
             service: Any = self._aegis.get(_ASYNC[type_], name=name)
-            found = cast("type[Facade[Any]]", type_).around(service, self._held)
+            kind: Any = type_
+            found = kind.around(service, self._held)
             self._facades[type_, name] = found
         return cast("T", found)
 
@@ -98,10 +98,12 @@ class Aegis:
 
 
 @contextmanager
-def opened(aegis: AsyncAegis, /) -> Generator[Aegis]:
+def opened(aegis: AsyncAegis, /, *, close_deadline: float) -> Generator[Aegis]:
     """Open an `Aegis` on the portal for a block."""
-    held = PORTAL.hold(aegis.open())
+    held = PORTAL.hold(aegis.open(close_deadline=close_deadline))
     try:
         yield Aegis(aegis, held)
-    finally:
-        held.leave()
+    except BaseException as error:
+        held.leave(error)
+        raise
+    held.leave()

@@ -1,15 +1,19 @@
 """`AuditTrail` without an event loop."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from uuid import UUID
 
 from aegis_core.audit.model import SignedCheckpoint, Verdict
 from aegis_core.audit.opening import OpenedEvent
+from aegis_core.audit.port import AuditSink
 from aegis_core.audit.proof import TlogProof
 from aegis_core.audit.trail import AuditTrail as AsyncAuditTrail
+from aegis_core.blocking.crypto import Keyring
 from aegis_core.blocking.facade import Facade
-from aegis_core.blocking.portal import PORTAL
+from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
+from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.health import Health
+from aegis_core.kernel.metrics import NO_METRICS, Metrics
 from aegis_core.kernel.pending import Pending
 from aegis_core.kernel.recorder import AuditEvent, Receipt
 from aegis_core.marks.classified import Classified
@@ -17,6 +21,20 @@ from aegis_core.marks.classified import Classified
 
 class AuditTrail(Facade[AsyncAuditTrail]):
     """`aegis_core.audit.AuditTrail` for code without an event loop: the same names, parameters and values."""
+
+    def __init__(
+        self,
+        sink: AuditSink,
+        keyring: Keyring,
+        /,
+        *,
+        origin: str,
+        clock: Clock = SYSTEM_CLOCK,
+        entropy: Entropy = SYSTEM_ENTROPY,
+        metrics: Metrics = NO_METRICS,
+    ) -> None:
+        service = AsyncAuditTrail(sink, keyring._service, origin=origin, clock=clock, entropy=entropy, metrics=metrics)
+        super().__init__(service)
 
     def submit(self, event: AuditEvent, /) -> Pending[Receipt]:
         """See `aegis_core.audit.AuditTrail.submit`: ``trail.submit(event).wait()`` waits for the receipt."""
@@ -43,7 +61,7 @@ class AuditTrail(Facade[AsyncAuditTrail]):
     ) -> Iterator[OpenedEvent]:
         """See `aegis_core.audit.AuditTrail.entries`."""
         events = self._open().entries(start, stop, subject=subject)
-        while (event := PORTAL.run(lambda: _next(events))) is not None:
+        while (event := self._next(events)) is not None:
             yield event
 
     def verify(self) -> Verdict:
@@ -57,10 +75,3 @@ class AuditTrail(Facade[AsyncAuditTrail]):
     def health(self) -> Health:
         """See `aegis_core.audit.AuditTrail.health`."""
         return self._run(lambda service: service.health())
-
-
-async def _next(events: AsyncIterator[OpenedEvent]) -> OpenedEvent | None:
-    try:
-        return await anext(events)
-    except StopAsyncIteration:
-        return None

@@ -5,12 +5,33 @@ from collections.abc import Sequence
 from aegis_core.blocking.facade import Facade
 from aegis_core.crypto.keyring import Keyring as AsyncKeyring
 from aegis_core.crypto.model import KeyPurpose, RingKey
+from aegis_core.crypto.port import KeyVault
+from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
+from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.recorder import Recorder
+from aegis_core.kernel.state import StateStore
 from aegis_core.marks.classified import Classified
 
 
 class Keyring(Facade[AsyncKeyring]):
     """`aegis_core.crypto.Keyring` for code without an event loop: the same names, parameters and values."""
+
+    def __init__(
+        self,
+        vault: KeyVault,
+        state: StateStore,
+        /,
+        *,
+        subjects: StateStore | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        entropy: Entropy = SYSTEM_ENTROPY,
+    ) -> None:
+        super().__init__(AsyncKeyring(vault, state, subjects=subjects, clock=clock, entropy=entropy))
+
+    @property
+    def state(self) -> StateStore:
+        """See `aegis_core.crypto.Keyring.state`: a port, so async."""
+        return self._service.state
 
     def report_to(self, recorder: Recorder, /) -> None:
         """See `aegis_core.crypto.Keyring.report_to`."""

@@ -1,21 +1,21 @@
 """What every blocking service is made of: an async service, opened on the portal, and calls that wait for it."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from aegis_core.blocking.portal import PORTAL, Held, Portal
+from aegis_core.blocking.portal import PORTAL, Held
 from aegis_core.kernel.errors import AegisError, ErrorCode
 
 T = TypeVar("T")
-
-
 S = TypeVar("S", bound=AbstractAsyncContextManager[Any])
 
 
 class Facade(Generic[S]):
     """A service for code without an event loop. Use it with ``with``, from any thread but a loop's own.
+
+    Subclasses take what the async service takes, and make it.
 
     Arguments:
         service: the async service, not open; this facade opens and closes it on the portal.
@@ -23,18 +23,25 @@ class Facade(Generic[S]):
 
     def __init__(self, service: S, /) -> None:
         self._service = service
-        self._portal: Portal = PORTAL
         self._held: Held[Any] | None = None
 
     @classmethod
     def around(cls, service: S, held: Held[Any], /) -> Self:
         """A facade around a service that is open already, as a part of what ``held`` holds."""
-        facade = cls(service)
+        facade = cls.__new__(cls)
+        facade._service = service
         facade._held = held
         return facade
 
     def __enter__(self) -> Self:
-        self._held = self._portal.hold(self._service)
+        if self._held is not None:
+            self._held.check()
+            raise AegisError(
+                ErrorCode.INVALID_ARGUMENT,
+                "it is open already: enter it once; what Aegis opened, Aegis closes",
+                operation=type(self).__name__,
+            )
+        self._held = PORTAL.hold(self._service)
         return self
 
     def __exit__(
@@ -42,12 +49,13 @@ class Facade(Generic[S]):
     ) -> None:
         held, self._held = self._held, None
         if held is not None:
-            held.leave()
+            held.leave(error)
 
     def _open(self) -> S:
         """The service, if it is open in this process.
 
         Raises:
+            AegisError: ``unavailable`` if it is not open.
             ForkedError: it was opened before this process was forked.
         """
         if self._held is None:
@@ -60,4 +68,17 @@ class Facade(Generic[S]):
 
     def _run(self, call: Callable[[S], Coroutine[Any, Any, T]]) -> T:
         service = self._open()
-        return self._portal.run(lambda: call(service))
+        return PORTAL.run(lambda: call(service))
+
+    def _next(self, iterator: AsyncIterator[T]) -> T | None:
+        """The next of an async iterator of values; None: the end."""
+        self._open()
+        return PORTAL.run(lambda: next_or_none(iterator))
+
+
+async def next_or_none(iterator: AsyncIterator[T]) -> T | None:
+    """The next value, or None at the end: StopAsyncIteration may not cross from one thread to another."""
+    try:
+        return await anext(iterator)
+    except StopAsyncIteration:
+        return None

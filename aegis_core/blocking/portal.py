@@ -24,8 +24,8 @@ class Portal:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._pid = 0
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._left_behind: list[asyncio.AbstractEventLoop] = []
 
     def run(self, call: Callable[[], Coroutine[Any, Any, T]], /) -> T:
         """Run ``call()`` to its end and give what it gives.
@@ -34,83 +34,100 @@ class Portal:
             AegisError: ``invalid_argument`` on a thread that runs an event loop, which would stand still meanwhile.
         """
         _refuse_on_a_loop()
-        loop = self._started()
+        loop = self._loop or self._started()
         future: Future[T] = Future()
         context = copy_context()
-        task: asyncio.Task[T] | None = None
+        task: asyncio.Task[None] | None = None
 
-        def settle(done: asyncio.Task[T]) -> None:
-            if done.cancelled():
+        async def work() -> None:
+            # Nothing is raised here: SystemExit would end the loop, and with it everybody's calls.
+            try:
+                value = await call()
+            except asyncio.CancelledError:
                 future.set_exception(AegisError(ErrorCode.CANCELLED, "the call was cancelled inside the portal"))
-            elif (error := done.exception()) is not None:
+            except BaseException as error:  # noqa: BLE001 - raised on the caller's thread
                 future.set_exception(error)
             else:
-                future.set_result(done.result())
+                future.set_result(value)
 
         def start() -> None:
             nonlocal task
-            task = loop.create_task(call(), context=context)
-            task.add_done_callback(settle)
+            task = loop.create_task(work(), context=context)
 
-        loop.call_soon_threadsafe(start, context=context)
+        loop.call_soon_threadsafe(start)
         try:
             return future.result()
-        except (KeyboardInterrupt, SystemExit):
-            if not future.done():
+        except BaseException:
+            if not future.done():  # this thread was interrupted
                 loop.call_soon_threadsafe(lambda: task is not None and task.cancel())
                 future.exception()
             raise
 
     def hold(self, manager: AbstractAsyncContextManager[T], /) -> "Held[T]":
         """Enter a context manager and keep it entered, in one task of its own, until `Held.leave`."""
-        held = Held[T](self)
-        started: Future[T] = Future()
-        self.run(lambda: held.start(manager, started))
-        held.value = started.result()
+        held = Held(self, manager)
+        self.run(held.enter)
         return held
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None or self._pid != os.getpid():
+            if self._loop is None:
                 ready: Future[asyncio.AbstractEventLoop] = Future()
                 threading.Thread(target=_serve, args=(ready,), name="aegis-blocking", daemon=True).start()
                 self._loop = ready.result()
-                self._pid = os.getpid()
             return self._loop
+
+    def forget(self) -> None:
+        """In a forked child: the loop's thread stayed with the parent, and the lock may be held by one that did."""
+        self._lock = threading.Lock()
+        if self._loop is not None:
+            # Kept for ever: closing it here would deregister what the parent's loop waits for.
+            self._left_behind.append(self._loop)
+            self._loop = None
 
 
 class Held(Generic[T]):
-    """A context manager that is entered on the portal. ``value`` is what entering it gave."""
+    """A context manager that is entered and left on the portal, in one task."""
 
-    value: T
-
-    def __init__(self, portal: Portal) -> None:
+    def __init__(self, portal: Portal, manager: AbstractAsyncContextManager[T], /) -> None:
         self._portal = portal
-        self._pid = os.getpid()
-        self._leave: asyncio.Event | None = None
+        self._manager = manager
+        self._process = os.getpid()
+        self._leave = asyncio.Event()
+        self._error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self, manager: AbstractAsyncContextManager[T], started: "Future[T]", /) -> None:
-        """Enter on a task of its own, and return once that is done."""
-        self._leave = asyncio.Event()
+    async def enter(self) -> None:
+        """Enter in a task of its own, and return once that is done. If this is cancelled, it is left again."""
         entered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._keep(manager, started, entered))
-        await entered
-
-    async def _keep(
-        self, manager: AbstractAsyncContextManager[T], started: "Future[T]", entered: "asyncio.Future[None]"
-    ) -> None:
-        leave = self._leave
-        assert leave is not None
+        self._task = asyncio.create_task(self._keep(entered))
         try:
-            async with manager as value:
-                started.set_result(value)
-                entered.set_result(None)
-                await leave.wait()
-        except BaseException as error:
-            if entered.done():
-                raise
-            entered.set_exception(error)
+            await entered
+        except asyncio.CancelledError:
+            if entered.done() and not entered.cancelled():
+                self._leave.set()
+            else:
+                self._task.cancel()
+            await asyncio.wait([self._task])
+            raise
+
+    async def _keep(self, entered: "asyncio.Future[None]") -> None:
+        try:
+            await self._manager.__aenter__()
+        except BaseException as error:  # noqa: BLE001 - raised by `enter`
+            if not entered.done():
+                entered.set_exception(error)
+            return
+        if entered.cancelled():
+            self._leave.set()
+        else:
+            entered.set_result(None)
+        await self._leave.wait()
+        ended_by = self._error
+        if ended_by is None:
+            await self._manager.__aexit__(None, None, None)
+        else:
+            await self._manager.__aexit__(type(ended_by), ended_by, ended_by.__traceback__)
 
     def check(self) -> None:
         """Refuse use in a child that was forked after entering.
@@ -118,17 +135,29 @@ class Held(Generic[T]):
         Raises:
             ForkedError: the loop did not come along.
         """
-        if self._pid != os.getpid():
-            raise ForkedError("what this object belongs to")
+        if self._process != os.getpid():
+            raise ForkedError("this blocking service")
 
-    def leave(self) -> None:
-        """Leave it, on the task that entered it, and raise what leaving raises."""
-        self.check()
-        self._portal.run(self._left)
+    def leave(self, error: BaseException | None = None, /) -> None:
+        """Leave it, on the task that entered it, and raise what leaving raises, unless there is an error already.
+
+        In a forked child there is nothing to leave.
+
+        Arguments:
+            error: what ended the caller's block.
+        """
+        if self._process != os.getpid():
+            return
+        self._error = error
+        try:
+            self._portal.run(self._left)
+        except Exception:
+            if error is None:
+                raise
 
     async def _left(self) -> None:
-        if self._leave is not None and self._task is not None:
-            self._leave.set()
+        self._leave.set()
+        if self._task is not None:
             await self._task
 
 
@@ -151,3 +180,6 @@ def _refuse_on_a_loop() -> None:
 
 PORTAL: Final = Portal()
 """The process's portal; its thread starts at the first call."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=PORTAL.forget)

@@ -1,12 +1,19 @@
 """`Storage` without an event loop."""
 
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from aegis_core.blocking.facade import Facade
+from aegis_core.blocking.crypto import Keyring
+from aegis_core.blocking.facade import Facade, next_or_none
 from aegis_core.blocking.portal import PORTAL, Held
+from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
+from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
+from aegis_core.kernel.metrics import NO_METRICS, Metrics
+from aegis_core.kernel.recorder import Recorder
 from aegis_core.storage.listing import Listing as AsyncListing
 from aegis_core.storage.model import ByteRange, Match, ObjectInfo, Replace
+from aegis_core.storage.port import StorageAdapter
 from aegis_core.storage.reader import ObjectReader as AsyncObjectReader
 from aegis_core.storage.service import MIB
 from aegis_core.storage.service import Storage as AsyncStorage
@@ -15,6 +22,29 @@ from aegis_core.storage.source import Source
 
 class Storage(Facade[AsyncStorage]):
     """`aegis_core.storage.Storage` for code without an event loop: the same names, parameters and values."""
+
+    def __init__(
+        self,
+        adapter: StorageAdapter,
+        keyring: Keyring,
+        /,
+        *,
+        tenants: Mapping[str, StorageAdapter] | None = None,
+        recorder: Recorder | None = None,
+        metrics: Metrics = NO_METRICS,
+        clock: Clock = SYSTEM_CLOCK,
+        entropy: Entropy = SYSTEM_ENTROPY,
+    ) -> None:
+        service = AsyncStorage(
+            adapter,
+            keyring._service,
+            tenants=tenants,
+            recorder=recorder,
+            metrics=metrics,
+            clock=clock,
+            entropy=entropy,
+        )
+        super().__init__(service)
 
     def upload(self, key: str, source: Source, /, *, replace: Replace = False) -> ObjectInfo:
         """See `aegis_core.storage.Storage.upload`."""
@@ -34,7 +64,7 @@ class Storage(Facade[AsyncStorage]):
 
     def list(self, prefix: str = "", /) -> "Listing":
         """See `aegis_core.storage.Storage.list`: ``for info in storage.list(): …``."""
-        return Listing(self._open().list(prefix))
+        return Listing(self, self._open().list(prefix))
 
     def move(self, source: str, target: str, /, *, replace: Replace = False) -> ObjectInfo:
         """See `aegis_core.storage.Storage.move`."""
@@ -50,7 +80,7 @@ class ObjectReader:
 
     def __init__(self, reader: AsyncObjectReader, /) -> None:
         self._reader = reader
-        self._held: Held[AsyncObjectReader] | None = None
+        self._held: Held[Any] | None = None
 
     @property
     def info(self) -> ObjectInfo:
@@ -66,7 +96,7 @@ class ObjectReader:
     ) -> None:
         held, self._held = self._held, None
         if held is not None:
-            held.leave()
+            held.leave(error)
 
     def __iter__(self) -> Self:
         return self
@@ -74,38 +104,24 @@ class ObjectReader:
     def __next__(self) -> bytes:
         if self._held is not None:
             self._held.check()
-        chunk = PORTAL.run(lambda: _next(self._reader))
+        chunk = PORTAL.run(lambda: next_or_none(self._reader))
         if chunk is None:
             raise StopIteration
         return chunk
 
 
-async def _next(reader: AsyncObjectReader) -> bytes | None:
-    # An exhausted iterator raises StopAsyncIteration, which may not cross from one thread's task to another.
-    try:
-        return await anext(reader)
-    except StopAsyncIteration:
-        return None
-
-
 class Listing:
     """The objects of one tenant, page by page as they are asked for. Made by `Storage.list`."""
 
-    def __init__(self, listing: AsyncListing, /) -> None:
+    def __init__(self, storage: Storage, listing: AsyncListing, /) -> None:
+        self._storage = storage
         self._listing = listing
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> ObjectInfo:
-        info = PORTAL.run(lambda: _next_info(self._listing))
+        info = self._storage._next(self._listing)
         if info is None:
             raise StopIteration
         return info
-
-
-async def _next_info(listing: AsyncListing) -> ObjectInfo | None:
-    try:
-        return await anext(listing)
-    except StopAsyncIteration:
-        return None

@@ -1,7 +1,7 @@
 """ASGI middleware: every request gets its ids, and the response says which (ASGI 3.0, HTTP and WebSocket)."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from aegis_core.kernel.carriers import CORRELATION_ID, REQUEST_ID, from_headers
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
@@ -13,6 +13,9 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: The messages that carry the response's headers.
+_STARTS: Final = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
 
 
 class RequestContext:
@@ -37,15 +40,16 @@ class RequestContext:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope.get("headers", ())}
         context = from_headers(headers, trusted=self._trusted, clock=self._clock, entropy=self._entropy)
-        ids = [
-            (name.encode(), value.encode())
+        ids = {
+            name.encode(): value.encode()
             for name, value in ((REQUEST_ID, context.request_id), (CORRELATION_ID, context.correlation_id))
             if value is not None
-        ]
+        }
 
         async def send_with_ids(message: MutableMapping[str, Any]) -> None:
-            if message["type"] in {"http.response.start", "websocket.accept"}:
-                message["headers"] = [*message.get("headers", ()), *ids]
+            if message["type"] in _STARTS:
+                others = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in ids]
+                message = {**message, "headers": [*others, *ids.items()]}
             await send(message)
 
         with using(context):

@@ -38,8 +38,8 @@ _VARIABLES: Final[Mapping[PortKind, tuple[str, str]]] = MappingProxyType(
         "email": ("AEGIS_EMAIL", "eml:.aegis/mail"),
     }
 )
-#: What each part leans on.
-_NEEDS: Final[Mapping[Part, tuple[PortKind, ...]]] = MappingProxyType(
+#: The ports that each part leans on.
+NEEDS: Final[Mapping[Part, tuple[PortKind, ...]]] = MappingProxyType(
     {
         "log": ("log",),
         "keys": ("keys", "state", "subject_keys"),
@@ -100,7 +100,7 @@ class Settings:
 
     def storage_of(self, tenant: str, /) -> Located | None:
         """The store of a tenant: its own, or the one of all. A tenant's id is written in upper case, ``-`` as ``_``."""
-        return self.tenants.get(tenant.upper().replace("-", "_")) or self.ports.get("storage")
+        return self.tenants.get(variable_of(tenant)) or self.ports.get("storage")
 
     @classmethod
     def read(
@@ -149,6 +149,11 @@ class Settings:
         return settings, reader.problems
 
 
+def variable_of(tenant: str, /) -> str:
+    """A tenant's id as the name of a variable has it: in upper case, ``-`` as ``_``."""
+    return tenant.upper().replace("-", "_")
+
+
 class _Reader:
     def __init__(self, environ: Mapping[str, str], registry: Registry | None) -> None:
         self.environ = {name: value for name, value in environ.items() if name.startswith("AEGIS_")}
@@ -162,7 +167,7 @@ class _Reader:
     def settings(self, only: Collection[Part], given: frozenset[PortKind]) -> Settings:
         self.unknown_variables()
         environment = self.environment()
-        needed = {kind for part in PARTS if part in only for kind in _NEEDS[part]} - given
+        needed = {kind for part in PARTS if part in only for kind in NEEDS[part]} - given
         ports: dict[PortKind, Located] = {}
         for kind in _VARIABLES:
             if kind in given:
@@ -170,7 +175,7 @@ class _Reader:
             located = self.port(kind, needed=kind in needed, local=environment != "production", ports=ports)
             if located is not None:
                 ports[kind] = located
-        named, tenants = self.further_stores()
+        named, tenants = self.further_stores() if "storage" in only else ({}, {})
         if environment == "production":
             for kind, located in ports.items():
                 if kind in needed:
@@ -240,12 +245,12 @@ class _Reader:
         variable, default = _VARIABLES[kind]
         text = self.environ.get(variable)
         if text is not None:
-            return self.located(kind, variable, text, "environment")
+            return self.located(kind, variable, text, "environment", needed=needed)
+        if not needed:
+            return None
         if kind == "state" and "audit" in ports:
             self.sources[variable] = "default"
             return self.beside_the_trail(variable, ports["audit"])
-        if not needed:
-            return None
         if kind == "state":
             if not local:
                 self.problem(variable, "is missing", hint="or name AEGIS_AUDIT, beside which it lies by default")
@@ -255,7 +260,7 @@ class _Reader:
             # A trail or a key on a container's own layer would be gone with it, so nothing is local by default.
             self.problem(variable, "is missing; in production nothing is local unless you say so")
             return None
-        return self.located(kind, variable, default, "default")
+        return self.located(kind, variable, default, "default", needed=True)
 
     def beside_the_trail(self, variable: str, trail: Located) -> Located | None:
         source = f"default: that of {trail.variable}"
@@ -265,8 +270,13 @@ class _Reader:
             return None
         return Located(trail.url, variable, source)
 
-    def located(self, kind: PortKind, variable: str, text: str, source: str) -> Located | None:
+    def located(self, kind: PortKind, variable: str, text: str, source: str, *, needed: bool) -> Located | None:
         self.sources[variable] = source
+        if not needed:  # it stands in the environment for another program: what is wrong with it is not told here
+            try:
+                return Located(ServiceUrl.parse(text), variable, source)
+            except ValueError:
+                return None
         try:
             url = ServiceUrl.parse(text)
         except ValueError as error:
@@ -303,7 +313,7 @@ class _Reader:
                     source="environment",
                 )
                 continue
-            located = self.located("storage", variable, self.environ[variable], "environment")
+            located = self.located("storage", variable, self.environ[variable], "environment", needed=True)
             if located is not None:
                 (tenants if tenant else named)[bare if tenant else bare.lower()] = located
         return named, tenants
