@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,6 @@ import anyio.lowlevel
 import pytest
 
 from aegis_core.kernel.state import StateDocument, StateStore
-from aegis_core.local.filesystem import state as file_module
 from aegis_core.local.filesystem.state import FileState
 from aegis_core.local.memory.state import MemoryState
 from aegis_core.local.sqlite import state as sqlite_module
@@ -230,14 +230,25 @@ class FolderOrder(FileState):
 
 
 class WritesInPlace(FileState):
+    """Half a body lies there until somebody has read it, or nobody came."""
+
+    _read = threading.Event()
+
+    def _get(self, name):
+        document = super()._get(name)
+        self._read.set()
+        return document
+
     def _put(self, name, body, expected):
         revision = super()._put(name, body, expected)
         path = self.root / name
         status = path.stat()
-        for part in range(0, min(len(body), 100_000), 1000):
-            path.write_bytes(body[:part])
+        if len(body) > 1000:
+            path.write_bytes(body[: len(body) // 2])
+            self._read.clear()
+            self._read.wait(0.1)
         path.write_bytes(body)
-        file_module.os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
+        os.utime(path, ns=(status.st_mtime_ns, status.st_mtime_ns))
         return revision
 
 
@@ -257,6 +268,18 @@ class CachesWhatItRead(FileState):
 
 
 class LocksNobodyOut(FileState):
+    """Two that write at once both look before either writes."""
+
+    _both = threading.Barrier(2)
+
+    def _revision(self, path):
+        found = super()._revision(path)
+        try:
+            self._both.wait(0.02)
+        except threading.BrokenBarrierError:
+            self._both.reset()
+        return found
+
     def _put(self, name, body, expected):
         self._lock = self._corner / self._entropy.octets(8).hex()
         return super()._put(name, body, expected)
