@@ -24,12 +24,34 @@ class EventPlan:
     Arguments:
         action: the type's constant name.
         plain: names of fields without a mark, sorted.
-        sealed: name, class, and what a sealed field is bound to besides the event's id, of each marked field; sorted.
+        sealed: the marked fields, sorted by name.
     """
 
     action: str
     plain: tuple[str, ...]
-    sealed: tuple[tuple[str, str, bytes], ...]
+    sealed: tuple["SealedField", ...]
+
+
+@attrs.frozen(order=True)
+class SealedField:
+    """A field that is sealed, and the constant parts of its spelling.
+
+    Arguments:
+        bound_to: what it is bound to, behind the 16 bytes of its event's id.
+        before: JSON in front of its box.
+        after: JSON behind its box, up to the key's id.
+    """
+
+    name: str
+    bound_to: bytes
+    before: str
+    after: str
+
+    @classmethod
+    def of(cls, name: str, data_class: str, action: str, /) -> "SealedField":
+        """The field ``name`` of an event, of a class such as ``"phi.name"``."""
+        bound_to = field_context(_NO_ID, name, action)[len(_NO_ID.bytes) :]
+        return cls(name, bound_to, f'"{name}":{{"box":"', f'","class":"{data_class}","key":"')
 
 
 _plans: dict[type, EventPlan] = {}
@@ -58,7 +80,7 @@ def _compile(type_: type[AuditEvent]) -> EventPlan:
         _refuse(type_, "is not an attrs class of its own: decorate it with attrs.frozen")
     marks = marks_of(type_)
     plain: list[str] = []
-    sealed: list[tuple[str, str, bytes]] = []
+    sealed: list[SealedField] = []
     for name in sorted(field.name for field in attrs.fields(type_)):
         if name in _INHERITED:
             continue
@@ -70,13 +92,8 @@ def _compile(type_: type[AuditEvent]) -> EventPlan:
         elif data_class.taxonomy == "secret":
             _refuse(type_, f"has the field {name!r} marked as a secret: a trail is kept for ever, leave secrets out")
         else:
-            sealed.append((name, str(data_class), binding(name, action)))
+            sealed.append(SealedField.of(name, str(data_class), action))
     return EventPlan(action, tuple(plain), tuple(sealed))
-
-
-def binding(field: str, action: str, /) -> bytes:
-    """What a sealed field is bound to, behind the 16 bytes of its event's id."""
-    return field_context(_NO_ID, field, action)[len(_NO_ID.bytes) :]
 
 
 def _refuse(type_: type, reason: str) -> NoReturn:

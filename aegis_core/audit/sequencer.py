@@ -84,6 +84,7 @@ class Sequencer:
             )
         queue.append(draft)
         if self._is_idle:
+            self._is_idle = False  # it looks at the queue before it waits again: one ring is enough
             self._bell.ring()
         elif self._has_ended:  # closed by another thread between the two looks: its last sweep may have missed this
             return _closed()

@@ -14,12 +14,12 @@ from uuid import UUID
 from aegis_core.audit.canonical import LARGEST_INTEGER, encode
 from aegis_core.audit.draft import Draft
 from aegis_core.audit.entry import spell_time
-from aegis_core.audit.plan import EventPlan, binding
+from aegis_core.audit.plan import EventPlan, SealedField
 from aegis_core.audit.port import LARGEST_ENTRY
 from aegis_core.audit.sealing import Seal
 from aegis_core.crypto.fields import seal_fields
 from aegis_core.crypto.model import RingKey
-from aegis_core.kernel.context import Principal
+from aegis_core.kernel.context import Context, Principal
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.recorder import AuditEvent
 from aegis_core.marks.classified import Classified
@@ -40,7 +40,6 @@ def spell_draft(draft: Draft, plan: EventPlan, seal: Seal | None, octets: Callab
         AegisError: ``invalid_argument`` for a value that canonical JSON does not have, or an entry over 60,000 bytes.
     """
     event, context = draft.event, draft.context
-    event_id = event.event_id
     classified = plan.sealed
     data = ""
     for name in plan.plain:
@@ -48,7 +47,8 @@ def spell_draft(draft: Draft, plan: EventPlan, seal: Seal | None, octets: Callab
         if type(value) is str:
             data += f',"{name}":{_quote(value)}'
         elif isinstance(value, Classified):
-            classified = (*classified, (name, str(value.data_class), binding(name, plan.action)))
+            loose = SealedField.of(name, str(value.data_class), plan.action)
+            classified = tuple(sorted((*classified, loose)))
         else:
             data += f',"{name}":{_spell(value, name)}'
     boxes = subject = ""
@@ -58,27 +58,16 @@ def spell_draft(draft: Draft, plan: EventPlan, seal: Seal | None, octets: Callab
             boxes = _boxes(event, classified, key, octets)
     elif classified:
         raise AegisError(ErrorCode.INTERNAL, "an event with classified fields came without a key")
-    principal, purpose = context.principal, context.purpose
     who = roles = ""
-    if principal is not None:
-        who, roles = _principal(principal)
-    correlation, request, trace = context.correlation_id, context.request_id, context.trace_id
-    operation, tenant = context.operation, context.tenant
-    digits = event_id.hex
+    if context.principal is not None:
+        who, roles = _principal(context.principal)
+    digits = event.event_id.bytes.hex("-", 2)  # 8 groups of 4 digits, of which a UUID joins the first 2 and the last 3
     text = (
-        f'{{"action":"{plan.action}"'
-        f"{'' if correlation is None else _member('correlation', correlation)}"
-        f"{_data(data) if data else ''}"
-        f',"id":"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"'
-        f"{_member('op', operation) if operation else ''}"
-        f',"outcome":"{event.outcome}"'
-        f"{'' if purpose is None else _member('purpose', purpose.value)}"
-        f"{'' if request is None else _member('request', request)}"
-        f"{roles}{boxes}{subject}"
-        f',"t":"{spell_time(draft.time_ns)}"'
-        f"{'' if tenant is None else _member('tenant', tenant)}"
-        f"{'' if trace is None else _member('trace', trace)}"
-        f',"v":1{who}}}'
+        f'{{"action":"{plan.action}"{_first_members(context)}{_data(data) if data else ""}'
+        f',"id":"{digits[:4]}{digits[5:29]}{digits[30:34]}{digits[35:]}"'
+        f"{_member('op', context.operation) if context.operation else ''}"
+        f',"outcome":"{event.outcome}"{_later_members(context)}{roles}{boxes}{subject}'
+        f',"t":"{spell_time(draft.time_ns)}"{_last_members(context)},"v":1{who}}}'
     )
     try:
         body = text.encode()
@@ -101,31 +90,24 @@ def needs_seal(plan: EventPlan, draft: Draft, /) -> bool:
     )
 
 
-def _boxes(
-    event: AuditEvent,
-    classified: tuple[tuple[str, str, bytes], ...],
-    key: RingKey,
-    octets: Callable[[int], bytes],
-) -> str:
+def _boxes(event: AuditEvent, classified: tuple[SealedField, ...], key: RingKey, octets: Callable[[int], bytes]) -> str:
     prefix = event.event_id.bytes
     fields: list[tuple[bytes, bytes]] = []
-    for name, _, bound_to in classified:
-        value = getattr(event, name)
-        if isinstance(value, Classified):
-            value = value.reveal(Purpose.OPERATIONS)
-        text = _quote(value) if type(value) is str else _spell(value, name)
+    for field in classified:
+        value = getattr(event, field.name)
+        if type(value) is str:
+            text = _quote(value)
+        else:
+            text = _spell(value.reveal(Purpose.OPERATIONS) if isinstance(value, Classified) else value, field.name)
         try:
-            fields.append((text.encode(), prefix + bound_to))
+            fields.append((text.encode(), prefix + field.bound_to))
         except UnicodeEncodeError:
-            raise _refused(f"the field {name!r} holds a lone surrogate, which UTF-8 cannot hold") from None
+            raise _refused(f"the field {field.name!r} holds a lone surrogate, which UTF-8 cannot hold") from None
     key_id = key.id
-    members = [
-        f'"{name}":{{"box":"{box}","class":"{class_}","key":"{key_id}"}}'
-        for (name, class_, _), box in zip(classified, seal_fields(key, fields, octets), strict=True)
-    ]
-    if len(members) > 1:
-        members.sort()  # a loose `Classified` stands behind the marked fields
-    return f',"sealed":{{{",".join(members)}}}'
+    members = ""
+    for field, box in zip(classified, seal_fields(key, fields, octets), strict=True):
+        members += f',{field.before}{box}{field.after}{key_id}"}}'
+    return f',"sealed":{{{members[1:]}}}'
 
 
 def _spell(value: object, name: str) -> str:
@@ -157,6 +139,22 @@ def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return {name: _plain(member) for name, member in value.items()}
     return value
+
+
+def _first_members(context: Context) -> str:
+    return "" if context.correlation_id is None else _member("correlation", context.correlation_id)
+
+
+def _later_members(context: Context) -> str:
+    purpose, request = context.purpose, context.request_id
+    text = "" if purpose is None else f',"purpose":"{purpose.value}"'
+    return text if request is None else text + _member("request", request)
+
+
+def _last_members(context: Context) -> str:
+    tenant, trace = context.tenant, context.trace_id
+    text = "" if tenant is None else _member("tenant", tenant)
+    return text if trace is None else text + _member("trace", trace)
 
 
 def _data(members: str) -> str:

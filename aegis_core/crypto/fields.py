@@ -66,7 +66,7 @@ def seal_fields(key: RingKey, fields: Sequence[tuple[bytes, bytes]], octets: Cal
         nonce = nonces[at : at + NONCE_SIZE]
         at += NONCE_SIZE
         text = b2a_base64(_VERSION + nonce + encrypt(nonce, plaintext, context), newline=False)
-        sealed.append(text.translate(_TO_URLSAFE).rstrip(b"=").decode("ascii"))
+        sealed.append(text.translate(_TO_URLSAFE).rstrip(b"=").decode())
     return sealed
 
 

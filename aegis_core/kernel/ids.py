@@ -1,6 +1,6 @@
 """UUID version 7: ids that sort by time (RFC 9562 §5.7)."""
 
-from uuid import SafeUUID, UUID
+from uuid import UUID, SafeUUID
 
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy

@@ -55,6 +55,7 @@ class Segments:
         self._sync = sync
         self._descriptor = -1
         self._end = 0
+        self._next = ""
         self._places: array[int] = array("Q")
         self.index: dict[int, int] = {}
         self.number = -1
@@ -92,7 +93,7 @@ class Segments:
             self._create()
         while True:
             self._read_on()
-            if not self._path(self.number + 1).exists():
+            if not os.access(self._next, os.F_OK):
                 return
             self._enter(self.number + 1)
 
@@ -188,6 +189,7 @@ class Segments:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor, self.number, self._end = descriptor, number, SEGMENT_HEADER
+        self._next = str(self._path(number + 1))
 
     def read(self, start: int, stop: int, /) -> list[Entry]:
         """Known entries ``start`` to ``stop``, each checked against its checksum."""
