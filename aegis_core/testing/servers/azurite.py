@@ -1,0 +1,42 @@
+"""Azurite, Azure's own emulator of its storage, from npm."""
+
+import os
+import shutil
+from pathlib import Path
+
+from aegis_core.testing.servers.probes import answers_http
+from aegis_core.testing.servers.server import Endpoint, Plan
+
+#: Azurite's well-known account, the same everywhere.
+_ACCOUNT = "devstoreaccount1"
+
+
+class Azurite:
+    """The blob service."""
+
+    name = "azurite"
+    source = "azurite (npm)"
+
+    def missing(self) -> str:
+        if shutil.which("node") is None:
+            return "needs Node.js"
+        return "" if self._script() else "npm install azurite, and name its folder in AEGIS_NODE_MODULES"
+
+    def _script(self) -> Path | None:
+        for folder in (
+            os.environ.get("AEGIS_NODE_MODULES", "node_modules"),
+            "/usr/lib/node_modules",
+            "/usr/local/lib/node_modules",
+        ):
+            script = Path(folder, "azurite", "dist", "src", "blob", "main.js")
+            if script.exists():
+                return script.resolve()
+        return None
+
+    def prepare(self, folder: Path, port: int, /) -> Plan:
+        command = [
+            "node", str(self._script()), "--silent", "--skipApiVersionCheck", "--disableTelemetry",
+            "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder / "data"),
+        ]  # fmt: skip
+        endpoint = Endpoint(port, f"http://127.0.0.1:{port}/{_ACCOUNT}", {"account": _ACCOUNT})
+        return Plan(command, endpoint, lambda: answers_http(port, below=500))

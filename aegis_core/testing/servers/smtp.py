@@ -1,0 +1,34 @@
+"""A mail server, from the package aiosmtpd."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from aegis_core.testing.servers.probes import said
+from aegis_core.testing.servers.server import Endpoint, Plan
+
+
+class Smtp:
+    """Takes every mail and keeps it in a Maildir, ``mail/new`` below its folder."""
+
+    name = "smtp"
+    source = "aiosmtpd (package index)"
+
+    def missing(self) -> str:
+        return "" if find_spec("aiosmtpd") else "pip install aiosmtpd"
+
+    def prepare(self, folder: Path, port: int, /) -> Plan:
+        mail = folder / "mail"
+        command = [
+            sys.executable,
+            "-m",
+            "aiosmtpd",
+            "-n",
+            "-l",
+            f"127.0.0.1:{port}",
+            "-c",
+            "aiosmtpd.handlers.Mailbox",
+            str(mail),
+        ]
+        endpoint = Endpoint(port, f"smtp://127.0.0.1:{port}", {"maildir": str(mail)})
+        return Plan(command, endpoint, lambda: said(port, expected=b"220 "))
