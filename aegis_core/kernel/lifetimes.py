@@ -10,7 +10,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 #: Of what is left of the deadline, one part may use so much: those that are closed after it need some, too.
-_SHARE: Final = 0.9
+_SHARE: Final = 0.75
 
 
 class _Limit:
@@ -94,8 +94,8 @@ class Lifetimes:
         """Leave everything, last in first out; never raises for what is held.
 
         Arguments:
-            deadline: seconds in all. Who takes longer is cancelled and counts as late; one that hangs leaves a tenth
-                of what is left to the others. Only a thread that does not return cannot be cancelled.
+            deadline: seconds in all. Who takes longer is cancelled and counts as late; one that hangs leaves a
+                quarter of what is left to the others. Only a thread that does not return cannot be cancelled.
 
         Returns:
             The seconds that are left.
