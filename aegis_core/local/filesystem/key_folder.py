@@ -82,7 +82,7 @@ class KeyFolder:
         self._create(".gitignore", KeyMaterial(b"*\n"))
         self._protection = self._protected_by(passphrase)
         self._finish_destroying()
-        if not self._numbers():
+        if not self._numbers() and self._read("active") is None:  # a key that was lost is not made anew
             self._create("f1.key", self._new_key("f1"))
         self._create("active", KeyMaterial(b"f1\n"))
         self.load(self.active())

@@ -298,3 +298,11 @@ def test_a_url_that_makes_no_sense_is_refused():
     with pytest.raises(SettingsError) as caught:
         make("file:k?passphrase=hunter2", deps())
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.anyio
+async def test_a_key_that_was_lost_is_missed_and_not_made_anew(folder):
+    await opened(folder)
+    (folder / "f1.key").unlink()
+    assert (await refused(opened(folder))).code is ErrorCode.NOT_FOUND
+    assert names(folder) == [".gitignore", "active"]
