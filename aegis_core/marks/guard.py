@@ -79,6 +79,8 @@ def _silence(cls: Any, name: str) -> None:
 
 
 def _without_text(cls: type, problem: Exception) -> Exception:
+    if type(problem).__module__.startswith("pydantic_core"):  # of a dataclass by pydantic
+        return _quiet(problem)
     kind = ValueError if isinstance(problem, ValueError) else TypeError
     refused = next(
         (item.name for item in problem.args if type(item).__name__ == "Attribute" and hasattr(item, "name")), "a field"
@@ -124,9 +126,15 @@ def _quietly(cls: Any, value: Any, handler: Any) -> Any:
     try:
         return handler(value)
     except core.ValidationError as problem:
-        title = problem.title
-        lines = [_quiet_line(core, line) for line in problem.errors(include_url=False)]
-    raise core.ValidationError.from_exception_data(title, lines, hide_input=True)
+        quiet = _quiet(problem)
+    raise quiet
+
+
+def _quiet(problem: Any) -> Exception:
+    core = sys.modules["pydantic_core"]
+    lines = [_quiet_line(core, line) for line in problem.errors(include_url=False)]
+    made: Exception = core.ValidationError.from_exception_data(problem.title, lines, hide_input=True)
+    return made
 
 
 def _quiet_line(core: Any, line: dict[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,9 @@ Plans of attrs classes, dataclasses, named tuples and pydantic models become Pyt
 a loop over fields costs several times as much; names that could be anything but identifiers take the loop.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from keyword import iskeyword
+from types import MemberDescriptorType
 from typing import Any, Protocol
 
 from aegis_core.marks.port import Redactor
@@ -173,6 +174,13 @@ def _by_attributes(shape: Shape, rules: Rules) -> Plan:
     return plan
 
 
+def _slots(o: object, names: Iterable[str]) -> dict[object, object]:
+    """What lies in slots: reading one runs no code of anybody's."""
+    cls = type(o)
+    slots = (name for name in names if type(getattr(cls, name, None)) is MemberDescriptorType)
+    return {name: getattr(o, name) for name in slots if hasattr(o, name)}
+
+
 def _by_items(shape: Shape, rules: Rules) -> Plan:
     """The plan over what an instance holds at this moment: its ``__dict__``, or a TypedDict's own items."""
     fields = {field.name: field for field in shape.fields}
@@ -183,7 +191,7 @@ def _by_items(shape: Shape, rules: Rules) -> Plan:
         if w is not None and (stop := w.enter(o)):
             return stop
         try:
-            held: Mapping[object, object] = o if is_mapping else getattr(o, "__dict__", {})
+            held: Mapping[object, object] = o if is_mapping else _slots(o, fields) | getattr(o, "__dict__", {})
             written: dict[str, object] = {}
             for name, value in list(held.items()):
                 field = fields.get(name)  # type: ignore[call-overload]

@@ -49,7 +49,7 @@ _said: set[str] = set()
 def mark(type_: type, /, **fields: DataClass) -> None:
     """Mark the fields of a class that is not yours, such as a Django model or a client library's record.
 
-    Only what lies in an instance's ``__dict__`` is read. Marks on a class hold for its subclasses.
+    Only what lies in an instance's ``__dict__`` and in slots of these names is read. Marks hold for subclasses, too.
 
     Arguments:
         fields: attribute name → class.

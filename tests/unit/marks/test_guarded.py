@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypedDict, Union
 
 import attrs
 import pydantic
+import pydantic.dataclasses
 import pytest
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -180,6 +181,19 @@ def test_a_validation_error_of_a_model_around_it_shows_none_either(given):
     assert CANARY not in texts(caught.value)
     assert "many" in str(caught.value)  # Order itself is not guarded
     assert caught.value.errors()[0]["loc"][:2] == ("patients", 0)
+
+
+def test_a_dataclass_of_pydantic_raises_what_it_raised_before_without_the_input():
+    @guarded
+    @pydantic.dataclasses.dataclass
+    class Visit:
+        mrn: Mrn
+        bed: int
+
+    with pytest.raises(pydantic.ValidationError) as caught:
+        Visit("HN1", CANARY)  # type: ignore[arg-type]
+    assert CANARY not in texts(caught.value)
+    assert caught.value.errors()[0]["loc"] == (1,)
 
 
 def test_the_tag_of_a_union_is_not_quoted():

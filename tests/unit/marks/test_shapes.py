@@ -102,6 +102,16 @@ class ForeignPatient:
 
 mark(ForeignPatient, mrn=PHI.MRN, name=PHI.NAME)
 
+
+class SlottedForeign:
+    __slots__ = ("__weakref__", "mrn", "name", "unset", "ward")
+
+    def __init__(self, mrn, name, ward):
+        self.mrn, self.name, self.ward = mrn, name, ward
+
+
+mark(SlottedForeign, mrn=PHI.MRN, name=PHI.NAME, unset=PHI.NOTE, ward=PUBLIC.DATA)
+
 SHAPES = [
     AttrsPatient,
     FrozenPatient,
@@ -110,6 +120,7 @@ SHAPES = [
     TuplePatient,
     PlainPatient,
     ForeignPatient,
+    SlottedForeign,
 ]
 BY_KEYWORD = [ModelPatient, RowPatient, ViewPatient]
 
@@ -120,7 +131,7 @@ def test_every_shape_is_read_and_written_alike(shape):
     marks = {name.lstrip("_"): data_class for name, data_class in marks_of(shape).items()}
     assert marks["mrn"] is PHI.MRN
     assert marks["name"] is PHI.NAME
-    assert marks.get("ward") is None
+    assert marks.get("ward") in {None, PUBLIC.DATA}
     written = {name.lstrip("_"): value for name, value in Redaction().plan(shape)(made).items()}
     assert written == {"mrn": "[phi.mrn]", "name": "[phi.name]", "ward": "4B"}
 
