@@ -28,7 +28,7 @@ class Reader(Protocol):
 
     @property
     def info(self) -> ObjectInfo:
-        """Known from the first `read` on; before it: `AegisError` with ``invalid_argument``."""
+        """Known from the first `read` on, inside its ``take`` too; before it: `AegisError` ``invalid_argument``."""
         ...
 
     async def read(self, take: Callable[[memoryview], T], /) -> T | None:

@@ -3,10 +3,12 @@
 import os
 import stat
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from functools import partial
+from inspect import iscoroutinefunction
 from io import FileIO
 from pathlib import Path
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, NoReturn, Protocol, TypeAlias, cast
 
 import anyio
 import anyio.to_thread
@@ -16,11 +18,20 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.files import classify_os_error
 from aegis_core.storage.port import Writer
 
+
+class Readable(Protocol):
+    """A binary file that the application has open: sync, or async as those of anyio and aiofiles are."""
+
+    def read(self, size: int, /) -> bytes | Awaitable[bytes]: ...
+
+
 #: What can be uploaded. A `Path` is read in the thread that seals and writes it.
-Source: TypeAlias = bytes | bytearray | memoryview | Path | Iterable[bytes] | AsyncIterable[bytes]
+Source: TypeAlias = bytes | bytearray | memoryview | Path | Readable | Iterable[bytes] | AsyncIterable[bytes]
 
 #: Plaintext bytes of one hop.
 PIECE: Final = 1 << 20
+#: Bytes that an open file is asked for at once.
+READ_SIZE: Final = 1 << 16
 
 _Make: TypeAlias = Callable[[], Iterator[bytes | memoryview]]
 _Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -55,6 +66,11 @@ class Feed:
                 await self._send_buffer(_flat(source), writer)
             case Path():
                 await self._send_file(source, writer)
+            case object(read=read) if callable(read):  # its own iteration would give lines, of any length
+                if iscoroutinefunction(read):
+                    await self._send_async(_async_pieces(read), writer)
+                else:
+                    await self._send_iterator(cast("Iterator[bytes]", iter(partial(read, READ_SIZE), b"")), writer)
             case str():
                 _refuse("text is no source: encode it, or name a file by a pathlib.Path")
             case AsyncIterable():
@@ -62,7 +78,7 @@ class Feed:
             case Iterable():
                 await self._send_iterator(iter(source), writer)
             case _:
-                _refuse("a source is bytes, a Path, or an iterable or async iterable of bytes")
+                _refuse("a source is bytes, a Path, an open binary file, or an iterable or async iterable of bytes")
 
     async def _send_buffer(self, view: memoryview, writer: Writer) -> None:
         self.size = size = len(view)
@@ -167,6 +183,11 @@ class Feed:
                 raise
 
         return guarded
+
+
+async def _async_pieces(read: Callable[[int], Awaitable[bytes]]) -> AsyncGenerator[bytes]:
+    while piece := await read(READ_SIZE):
+        yield piece
 
 
 class _File:

@@ -78,6 +78,7 @@ async def takes_each_piece_once_and_never_at_the_end(h: StorageHarness) -> None:
 
             def take(view: memoryview) -> bool:
                 seen.append(len(view))
+                expect(reader.info.stored_size == len(body), "a reader's info is known inside `take`")
                 return True
 
             while await reader.read(take):

@@ -1,3 +1,4 @@
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import anyio
@@ -32,6 +33,8 @@ SOURCES = {
     "one-piece": lambda body, path: [body],
     "empty-pieces": lambda body, path: [b"", body[:3], b"", b"", body[3:], b""],
     "async": lambda body, path: chunked(body, 7_001),
+    "file": lambda body, path: path.write_bytes(body) * 0 or path.open("rb"),
+    "bytes-io": lambda body, path: BytesIO(body),
     "async-large": lambda body, path: chunked(body, 3 * MIB),
 }
 
@@ -42,7 +45,10 @@ async def test_every_source_comes_back_as_it_was(kind, adapter, opened, trail, t
     async with opened(adapter) as storage:
         for size in SIZES:
             body = body_of(size)
-            info = await storage.upload(f"x/{size}", SOURCES[kind](body, tmp_path / "source"))
+            source = SOURCES[kind](body, tmp_path / "source")
+            info = await storage.upload(f"x/{size}", source)
+            if kind == "file":
+                source.close()
             assert (info.key, info.size) == (f"x/{size}", size)
             assert await storage.download(f"x/{size}") == body
             assert await storage.stat(f"x/{size}") == info
@@ -142,7 +148,7 @@ async def test_download_refuses_more_than_it_may_hold_and_says_what_to_do(adapte
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("source", ["text", 7, [1, 2], ["text"], None, {"a": 1}])
+@pytest.mark.parametrize("source", ["text", 7, [1, 2], ["text"], None, {"a": 1}, StringIO("text")])
 async def test_what_is_no_source_is_refused_and_nothing_is_published(source, adapter, opened):
     async with opened(adapter) as storage:
         with pytest.raises(AegisError) as caught:
@@ -180,3 +186,37 @@ async def test_a_source_file_that_cannot_be_read_says_why_and_not_its_name(adapt
                 await storage.upload("a", Path(path))
             assert caught.value.code is code
             assert "Somchai" not in str(caught.value) + repr(caught.value.__cause__) + repr(caught.value.__context__)
+
+
+@pytest.mark.anyio
+async def test_files_opened_by_async_libraries_are_sources(adapter, opened, tmp_path, anyio_backend):
+    body = body_of(2 * MIB + 9)
+    (tmp_path / "source").write_bytes(body)
+    async with opened(adapter) as storage:
+        async with await anyio.open_file(tmp_path / "source", "rb") as file:
+            await storage.upload("anyio", file)
+        assert await storage.download("anyio") == body
+        if anyio_backend == "asyncio":
+            import aiofiles
+
+            async with aiofiles.open(tmp_path / "source", "rb") as file:
+                await storage.upload("aiofiles", file)
+            assert await storage.download("aiofiles") == body
+
+
+@pytest.mark.anyio
+async def test_a_file_without_line_breaks_is_not_read_as_one_line(adapter, opened):
+    class Watched(BytesIO):
+        largest = 0
+
+        def read(self, size=-1, /):
+            self.largest = max(self.largest, size)
+            return super().read(size)
+
+        def __next__(self):
+            pytest.fail("read line by line")
+
+    async with opened(adapter) as storage:
+        file = Watched(bytes(3 * MIB))
+        await storage.upload("a", file)
+        assert 0 < file.largest <= MIB
