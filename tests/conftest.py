@@ -36,14 +36,6 @@ def _learned_for_this_test_only() -> Iterator[None]:
         forget_plans()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A kill suite takes minutes and has its own step; it runs where it is asked for by path or by `-m kill`."""
-    if not os.environ.get("AEGIS_KILLS"):
-        for item in items:
-            if item.get_closest_marker("kill"):
-                item.add_marker(pytest.mark.skip(reason="ends processes; set AEGIS_KILLS=25 to run it"))
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """In continuous integration a missing server is a failure: nobody reads skips there."""

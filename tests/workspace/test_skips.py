@@ -16,10 +16,6 @@ import pytest
 def test_a_server_answers():
     pytest.skip("no server program here")
 
-@pytest.mark.kill
-def test_a_kill_loses_nothing():
-    raise AssertionError("it ran")
-
 def test_vectors():
     pytest.skip("AEGIS_VECTORS names no folder")
 """
@@ -29,10 +25,10 @@ def test_vectors():
 def run(tmp_path):
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
     (tmp_path / "test_planted.py").write_text(TESTS)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  server: x\n  kill: x\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n  server: x\n")
 
     def run(**variables):
-        clean = {name: value for name, value in os.environ.items() if name not in {"CI", "AEGIS_KILLS"}}
+        clean = {name: value for name, value in os.environ.items() if name != "CI"}
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-q", "."]
         ended = subprocess.run(
             command, cwd=tmp_path, env={**clean, **variables}, capture_output=True, text=True, check=False
@@ -42,13 +38,9 @@ def run(tmp_path):
     return run
 
 
-def test_here_all_three_are_skipped(run):
-    assert "3 skipped" in run()
+def test_here_both_are_skipped(run):
+    assert "2 skipped" in run()
 
 
-def test_in_ci_a_missing_server_fails(run):
-    assert "1 failed, 2 skipped" in run(CI="true")
-
-
-def test_kills_run_when_they_are_asked_for(run):
-    assert "1 failed, 2 skipped" in run(AEGIS_KILLS="25")
+def test_in_ci_a_missing_server_fails_and_missing_vectors_do_not(run):
+    assert "1 failed, 1 skipped" in run(CI="true")
