@@ -1,19 +1,20 @@
 """Puts events in order: seals what is queued, appends it as one batch, and gives receipts once it is durable."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Final, cast
 
 import anyio
 
 from aegis_core.audit.bell import Bell
-from aegis_core.audit.draft import Draft
+from aegis_core.audit.draft import Answer, Draft
 from aegis_core.audit.failure import as_error
-from aegis_core.audit.port import AuditSink, Entry
+from aegis_core.audit.port import AuditSink, Entry, JoinsTransactions
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.metrics import Metrics
+from aegis_core.kernel.pending import Pending
 from aegis_core.kernel.recorder import Receipt
 
 #: Most events of one batch.
@@ -55,6 +56,9 @@ class Sequencer:
         self._is_idle = False
         self._is_closing = False
         self._has_ended = False
+        joins = sink.capabilities.joins_transactions and isinstance(sink, JoinsTransactions)
+        self._joining = cast("JoinsTransactions", sink) if joins else None
+        self._looks_asked: list[anyio.Event] = []
         self._in_doubt: dict[object, Entry] = {}
         self._recorded = metrics.counter("aegis_audit_recorded_total")
         self._refused = metrics.counter("aegis_audit_refused_total")
@@ -101,47 +105,85 @@ class Sequencer:
             in_hand: list[Draft] = []
             try:
                 while await self._wait():
+                    if self._looks_asked:
+                        await self._take_joined()
                     queue = self._queue
                     in_hand = [queue.popleft() for _ in range(min(len(queue), LARGEST_BATCH))]
-                    await self._commit(in_hand)
+                    if in_hand:
+                        await self._commit(in_hand)
                     in_hand = []
             finally:
                 self._is_closing = self._has_ended = True
+                for asked in self._looks_asked:
+                    asked.set()
                 self._is_idle = False
                 # Nobody waits for ever: neither for a batch that the deadline for closing cut short …
-                self._fail(in_hand, _cut_short())
+                self._fail([draft.answer for draft in in_hand], _cut_short())
                 # … nor for what another thread queued while we closed.
-                self._fail(list(self._queue), _closed())
+                self._fail([draft.answer for draft in self._queue], _closed())
                 self.drained.set()
 
     async def _wait(self) -> bool:
-        while not self._queue:
+        """Wait for something to do; False once everything is done and nothing more will come."""
+        while not self._has_work():
             if self._is_closing:
                 return False
             self._is_idle = True
-            if not self._queue and not self._is_closing:
+            # Whoever queues from another thread rings if it sees that we are idle; what came just before is seen here.
+            if not self._has_work() and not self._must_end():
                 await self._bell.wait()
             self._is_idle = False
         return True
+
+    def _has_work(self) -> bool:
+        return bool(self._queue or self._looks_asked)
+
+    def _must_end(self) -> bool:
+        return self._is_closing
+
+    async def look(self) -> None:
+        """Give their index to entries that callers' own transactions brought, and wait for it."""
+        if self._joining is None or self._is_closing:
+            return
+        asked = anyio.Event()
+        self._looks_asked.append(asked)
+        self._bell.ring()
+        await asked.wait()
+
+    async def _take_joined(self) -> None:
+        asked, self._looks_asked = self._looks_asked, []
+        try:
+            while self._joining is not None:
+                entries = list(await self._joining.joined(LARGEST_BATCH))
+                before = self.recorded
+                if entries:
+                    await self._append([Pending[Receipt]() for _ in entries], entries)
+                if self.recorded == before:
+                    return
+        except Exception:  # noqa: BLE001 - they stay where they are; the next look tries again
+            self._refused(0)
+        finally:
+            for event in asked:
+                event.set()
 
     async def _commit(self, drafts: list[Draft]) -> None:
         try:
             sealed = await self._seal(drafts)
         except Exception as exc:  # noqa: BLE001 - whatever fails, fails for those who wait
-            self._fail(drafts, _internal(exc))
+            self._fail([draft.answer for draft in drafts], _internal(exc))
             return
-        batch: list[Draft] = []
+        batch: list[Answer] = []
         entries: list[Entry] = []
         for draft, entry in zip(drafts, sealed, strict=True):
             if isinstance(entry, AegisError):
-                self._fail([draft], entry)
+                self._fail([draft.answer], entry)
                 continue
-            batch.append(draft)
+            batch.append(draft.answer)
             entries.append(self._in_doubt.get(draft.event.event_id, entry) if self._in_doubt else entry)
         if batch:
             await self._append(batch, entries)
 
-    async def _append(self, batch: list[Draft], entries: list[Entry]) -> None:
+    async def _append(self, batch: list[Answer], entries: list[Entry]) -> None:
         leaves = [sha256(b"\x00" + entry.body).digest() for entry in entries]
         for _ in range(_MOST_CONFLICTS):
             try:
@@ -169,23 +211,23 @@ class Sequencer:
         self._fail(batch, error)
 
     async def _without_conflicts(
-        self, batch: list[Draft], entries: list[Entry], leaves: list[bytes]
-    ) -> tuple[list[Draft], list[Entry], list[bytes]]:
+        self, batch: list[Answer], entries: list[Entry], leaves: list[bytes]
+    ) -> tuple[list[Answer], list[Entry], list[bytes]]:
         """Leave out what another entry's id is used for; the others are not to suffer from it."""
-        kept: list[tuple[Draft, Entry, bytes]] = []
+        kept: list[tuple[Answer, Entry, bytes]] = []
         own: dict[object, bytes] = {}
-        for draft, entry, leaf in zip(batch, entries, leaves, strict=True):
+        for answer, entry, leaf in zip(batch, entries, leaves, strict=True):
             index = await self._sink.find(entry.id)
             stored = own.get(entry.id) if index is None else (await self._sink.read(index, index + 1))[0].body
             if stored is None or stored == entry.body:
                 own[entry.id] = entry.body
-                kept.append((draft, entry, leaf))
+                kept.append((answer, entry, leaf))
                 continue
             message = f"another event is recorded under the id {entry.id}: an event is recorded once"
-            self._fail([draft], AegisError(ErrorCode.CONFLICT, message, operation="audit.record"))
+            self._fail([answer], AegisError(ErrorCode.CONFLICT, message, operation="audit.record"))
         return [each[0] for each in kept], [each[1] for each in kept], [each[2] for each in kept]
 
-    def _settle(self, batch: list[Draft], entries: list[Entry], leaves: list[bytes], indexes: Sequence[int]) -> None:
+    def _settle(self, batch: list[Answer], entries: list[Entry], leaves: list[bytes], indexes: Sequence[int]) -> None:
         count = len(batch)
         self.size = max(self.size, max(indexes) + 1)
         self.recorded += count
@@ -196,18 +238,18 @@ class Sequencer:
             for entry in entries:
                 self._in_doubt.pop(entry.id, None)
         self._appended(indexes, entries, leaves)
-        for draft, entry, index, leaf in zip(batch, entries, indexes, leaves, strict=True):
-            draft.answer.resolve(Receipt(entry.id, index, leaf))
+        for answer, entry, index, leaf in zip(batch, entries, indexes, leaves, strict=True):
+            answer.resolve(Receipt(entry.id, index, leaf))
 
     def _doubt(self, entries: list[Entry]) -> None:
         if len(self._in_doubt) + len(entries) <= _MOST_IN_DOUBT:
             self._in_doubt.update((entry.id, entry) for entry in entries)
 
-    def _fail(self, drafts: list[Draft], error: AegisError) -> None:
-        self.refused += len(drafts)
-        self._refused(len(drafts))
-        for draft in drafts:
-            draft.answer.fail(error)
+    def _fail(self, answers: Collection[Answer], error: AegisError) -> None:
+        self.refused += len(answers)
+        self._refused(len(answers))
+        for answer in answers:
+            answer.fail(error)
 
 
 def _closed() -> AegisError:
