@@ -1,5 +1,6 @@
 """Under which key an event's classified fields are sealed, and how its subject is named."""
 
+from collections.abc import Sequence
 from typing import Final, Protocol, TypeAlias
 
 import attrs
@@ -29,6 +30,8 @@ class TrailKeys(Protocol):
         ...
 
     async def active(self, purpose: KeyPurpose, /, *, tenant: str = "") -> RingKey: ...
+
+    async def every(self, purpose: KeyPurpose, /, *, tenant: str = "") -> Sequence[RingKey]: ...
 
     async def key(self, key_id: str, /) -> RingKey: ...
 
@@ -91,9 +94,9 @@ class Seals:
         return key, spelled
 
     async def tokens(self, subject: Classified[str], /, *, tenant: str) -> tuple[str, ...]:
-        """The tokens under which events of a subject may be found."""
-        index = await self._keyring.active(KeyPurpose.INDEX, tenant=tenant)
-        return (index_token(index, subject.reveal(Purpose.COMPLIANCE), tenant=tenant),)
+        """The tokens under which events of a subject may be found, one an index key that there ever was."""
+        keys = await self._keyring.every(KeyPurpose.INDEX, tenant=tenant)
+        return tuple(index_token(key, subject.reveal(Purpose.COMPLIANCE), tenant=tenant) for key in keys)
 
 
 def _reveal(subject: Classified[str], context: Context) -> str:

@@ -1,8 +1,11 @@
 """The keys that a trail signs its checkpoints with, and the keys that verify them."""
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+
 from aegis_core.audit.checkpoint import CheckpointSigner, open_checkpoint
 from aegis_core.audit.model import SignedCheckpoint
-from aegis_core.audit.note import VerifierKey
+from aegis_core.audit.note import KeyType, VerifierKey
 from aegis_core.audit.sealing import TrailKeys
 from aegis_core.crypto.model import KeyPurpose
 from aegis_core.kernel.errors import AegisError, ErrorCode
@@ -31,11 +34,19 @@ class Signing:
             self._signer, self._ids = signer, ids
         return self._signer
 
-    async def known(self) -> tuple[str, ...]:
-        """Verifier keys of every signer that this trail had, oldest first."""
+    async def known(self) -> tuple[VerifierKey, ...]:
+        """Verifier keys of every signer that this trail ever had, as the keyring has them; the oldest first."""
         await self.signer()
-        document = await self._keyring.state.get(VERIFIER_KEYS)
-        return () if document is None else tuple(document.body.decode().split())
+        ed25519 = await self._keyring.every(KeyPurpose.SIGN_ED25519)
+        ml_dsa_44 = await self._keyring.every(KeyPurpose.SIGN_ML_DSA_44)
+        known: list[VerifierKey] = []
+        for key in reversed(ed25519):
+            public = Ed25519PrivateKey.from_private_bytes(key.secret).public_key()
+            known.append(VerifierKey(self._origin, KeyType.ED25519, public.public_bytes_raw()))
+        for key in reversed(ml_dsa_44):
+            lattice = MLDSA44PrivateKey.from_seed_bytes(key.secret).public_key()
+            known.append(VerifierKey(self._origin, KeyType.COSIGNATURE_ML_DSA_44, lattice.public_bytes_raw()))
+        return tuple(known)
 
     async def check(self, note: bytes, /) -> SignedCheckpoint:
         """Read a checkpoint that was stored, and check that this trail signed it.
@@ -43,9 +54,8 @@ class Signing:
         Raises:
             AegisError: ``integrity`` where it was not, or names another log.
         """
-        keys = [VerifierKey.decode(text) for text in await self.known()]
         try:
-            verified = open_checkpoint(note.decode(), keys)
+            verified = open_checkpoint(note.decode(), await self.known())
         except UnicodeDecodeError:
             raise AegisError(ErrorCode.INTEGRITY, "the stored checkpoint is not text", operation="audit.open") from None
         if verified.checkpoint.origin != self._origin:

@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 from aegis_core.audit.draft import Draft, LoopAnswer, own_loop
 from aegis_core.audit.failure import as_error
 from aegis_core.audit.model import SignedCheckpoint, Verdict
-from aegis_core.audit.note import VerifierKey, check_name
+from aegis_core.audit.note import check_name
 from aegis_core.audit.opening import OpenedEvent, Opener
 from aegis_core.audit.plan import plan_of
 from aegis_core.audit.port import AuditSink, Entry, JoinsTransactions
@@ -332,12 +332,11 @@ class AuditTrail:
         """
         publisher = self._opened()
         latest = publisher.latest or await publisher.publish()
-        keys = [VerifierKey.decode(text) for text in await self.verifier_keys()]
-        return await check(latest, keys, self._sink, self._keyring.state)
+        return await check(latest, await self._signing.known(), self._sink, self._keyring.state)
 
     async def verifier_keys(self) -> tuple[str, ...]:
         """The public keys that verify this log, as text. Keep your own copy: trust cannot come from beside the log."""
-        return await self._signing.known()
+        return tuple(key.encode() for key in await self._signing.known())
 
     async def health(self) -> Health:
         """Say how the trail is, without raising."""

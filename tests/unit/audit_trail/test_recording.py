@@ -8,6 +8,7 @@ import pytest
 
 from aegis_core.audit.opening import SHREDDED
 from aegis_core.audit.port import AuditCapabilities, Entry
+from aegis_core.crypto.model import KeyPurpose
 from aegis_core.kernel.context import current
 from aegis_core.kernel.errors import AegisError, ErrorCode, UnsupportedCapability
 from aegis_core.kernel.recorder import AuditEvent
@@ -133,6 +134,19 @@ async def test_events_of_one_subject_are_found_by_a_token_that_tells_nothing(cli
     assert await opened(trail, subject=Classified("HN-9", PHI.MRN)) == []
     with doctor(tenant="west"):
         assert await opened(trail, subject=Classified("HN-1", PHI.MRN)) == []
+
+
+async def test_events_are_found_after_the_index_key_was_rotated(clinic):
+    trail = await clinic.trail()
+    with doctor("HN-1"):
+        await trail.record(ReportFiled("before"))
+    await clinic.ring.rotate(KeyPurpose.INDEX)
+    clinic.clock.advance(120)
+    with doctor("HN-1"):
+        await trail.record(ReportFiled("after"))
+    found = await opened(trail, subject=Classified("HN-1", PHI.MRN))
+    assert [event.data["report"] for event in found] == ["before", "after"]
+    assert len({event.subject.token for event in found}) == 2
 
 
 async def test_shredding_a_subject_leaves_its_events_provable_and_unreadable(clinic):
