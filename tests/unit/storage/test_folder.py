@@ -181,6 +181,28 @@ async def test_creating_and_deleting_in_one_folder_at_once_never_fails(folder):
 
 
 @pytest.mark.anyio
+async def test_the_layout_on_disk_stays_readable(folder):
+    """Bytes and names as the first release wrote them: a later one must read them."""
+    await folder.open()
+    names = {
+        "_/a": ("_", "a@"),
+        "_/a/b": ("_", "a", "b@"),
+        "clinic-a/%E0%B8%81.pdf": ("clinic-a", "%E0%B8%81.pdf@"),
+        "_/" + "s" * 200: ("_", "s" * 200 + ",", "@"),
+        "_/" + "s" * 205 + "/t": ("_", "s" * 200 + ",", "s" * 5, "t@"),
+        "_/" + "s" * 400 + "/t": ("_", "s" * 200 + ",", "s" * 200 + ",", "+", "t@"),
+    }
+    for number, names_on_disk in enumerate(names.values()):
+        path = folder.root.joinpath(*names_on_disk)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"aegis-object/1\n\0" + bytes([number] * 16) + b"body")
+    listed = (await folder.list("")).objects
+    assert {info.key: info.etag for info in listed} == {key: f"{number:02x}" * 16 for number, key in enumerate(names)}
+    for key in names:
+        assert await get(folder, Key(key)) == b"body"
+
+
+@pytest.mark.anyio
 async def test_strange_files_in_the_folder_are_no_objects_and_damaged_ones_hide_no_other(folder):
     await folder.open()
     await put(folder, KEY, b"x")
