@@ -93,6 +93,7 @@ class Held(Generic[T]):
         self._portal = portal
         self._manager = manager
         self._process = os.getpid()
+        self._is_left = False
         self._leave = asyncio.Event()
         self._error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -130,13 +131,16 @@ class Held(Generic[T]):
             await self._manager.__aexit__(type(ended_by), ended_by, ended_by.__traceback__)
 
     def check(self) -> None:
-        """Refuse use in a child that was forked after entering.
+        """Refuse use outside of the block, and in a child that was forked inside it.
 
         Raises:
+            AegisError: ``unavailable`` once it is left.
             ForkedError: the loop did not come along.
         """
         if self._process != os.getpid():
             raise ForkedError("this blocking service")
+        if self._is_left:
+            raise AegisError(ErrorCode.UNAVAILABLE, "it is closed: use it inside its `with` block", retryable=False)
 
     def leave(self, error: BaseException | None = None, /) -> None:
         """Leave it, on the task that entered it, and raise what leaving raises, unless there is an error already.
@@ -149,6 +153,7 @@ class Held(Generic[T]):
         if self._process != os.getpid():
             return
         self._error = error
+        self._is_left = True
         try:
             self._portal.run(self._left)
         except Exception:

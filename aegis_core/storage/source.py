@@ -76,7 +76,12 @@ class Feed:
             case AsyncIterable():
                 await self._send_async(source, writer)
             case Iterable():
-                await self._send_iterator(iter(source), writer)
+                try:
+                    pieces = iter(source)
+                except Exception as error:
+                    self.failure = error
+                    raise
+                await self._send_iterator(pieces, writer)
             case _:
                 _refuse("a source is bytes, a Path, an open binary file, or an iterable or async iterable of bytes")
 
@@ -86,7 +91,11 @@ class Feed:
             await self._write(writer, view[start : start + PIECE], last=start + PIECE >= size)
 
     async def _send_async(self, source: AsyncIterable[bytes], writer: Writer) -> None:
-        pieces = aiter(source)
+        try:
+            pieces = aiter(source)
+        except Exception as error:
+            self.failure = error
+            raise
         try:
             await self._send_pieces(pieces, writer)
         finally:
