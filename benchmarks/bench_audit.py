@@ -1,5 +1,7 @@
 """Recording: what an event costs from the call to its receipt, and how many share a flush."""
 
+import asyncio
+import os
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Iterable
@@ -109,6 +111,40 @@ async def acknowledged(kind: str, rounds: int) -> tuple[float, float, float]:
     return cpu, wall, records / batches
 
 
+async def bare(rounds: int) -> float:
+    """CPU seconds per record of what nobody can do without: the event, a future awaited, and its bytes flushed."""
+    cpu = float("inf")
+    with tempfile.TemporaryFile(prefix="aegis-bench-") as file:
+        waiting: list[asyncio.Future[None]] = []
+
+        def write(batch: int) -> None:
+            os.write(file.fileno(), b"x" * 750 * batch)
+            flush(file.fileno())
+
+        async def one() -> None:
+            for _ in range(EACH):
+                ReportFiled("report-0017", "Somchai Jaidee", "4.2 mmol/l", 3)
+                future = asyncio.get_running_loop().create_future()
+                waiting.append(future)
+                await future
+
+        for _ in range(rounds):
+            began = time.process_time()
+            async with anyio.create_task_group() as group:
+                for _ in range(PRODUCERS):
+                    group.start_soon(one)
+                for _ in range(EACH):
+                    while len(waiting) < PRODUCERS:
+                        await anyio.lowlevel.checkpoint()
+                    batch = waiting.copy()
+                    waiting.clear()
+                    await anyio.to_thread.run_sync(write, len(batch))
+                    for future in batch:
+                        future.set_result(None)
+            cpu = min(cpu, (time.process_time() - began) / (PRODUCERS * EACH))
+    return cpu
+
+
 async def published(rounds: int) -> float:
     """CPU seconds per record with everything that is published beside: tiles, bundles, signed checkpoints."""
     cpu = float("inf")
@@ -135,7 +171,7 @@ def rows(quick: bool) -> Iterable[Row]:
         ours=cpu,
         limit=digest,
         target=50.0,
-        peers={"wall clock": wall},
+        peers={"wall clock": wall, "bare event, future and flush": on_asyncio(lambda: bare(rounds))},
         note="of sha256(300 B); event, sealing, journal, flush, receipt, and the producers' tasks",
     )
     yield Row(

@@ -34,8 +34,10 @@ CHECKPOINT: Final = "log/checkpoint"
 ENTRIES: Final = 1000
 SECONDS: Final = 1.0
 
-#: Entries that are kept for the next checkpoint; where there are more, they are read back from the primary.
-_MOST_KEPT: Final = 8192
+#: Bytes of entries that are kept for the next checkpoint; where there are more, they are read back from the primary.
+_MOST_KEPT: Final = 8 << 20
+#: Full bundles and tiles that are gathered before they are written.
+_MOST_GATHERED: Final = 8
 _MOST_RACES: Final = 100
 
 
@@ -69,6 +71,7 @@ class Publisher:
         self._full: list[tuple[Tile, bytes]] = []
         self._kept: list[tuple[bytes, bytes]] = []
         self._kept_from = 0
+        self._kept_bytes = 0
         self.latest: SignedCheckpoint | None = None
         self.failure: AegisError | None = None
 
@@ -131,8 +134,10 @@ class Publisher:
     def feed(self, indexes: Sequence[int], entries: Sequence[Entry], leaves: Sequence[bytes], /) -> None:
         """Take what was appended just now, to spare reading it back. Called on the loop, and waits for nothing."""
         end = self._kept_from + len(self._kept)
-        if len(self._kept) < _MOST_KEPT and indexes[0] == end and indexes[-1] == end + len(indexes) - 1:
-            self._kept += zip([entry.body for entry in entries], leaves, strict=True)
+        if self._kept_bytes < _MOST_KEPT and indexes[0] == end and indexes[-1] == end + len(indexes) - 1:
+            bodies = [entry.body for entry in entries]
+            self._kept += zip(bodies, leaves, strict=True)
+            self._kept_bytes += sum(map(len, bodies))
         self._mark(len(indexes))
 
     def _mark(self, count: int) -> None:
@@ -234,7 +239,8 @@ class Publisher:
                 bodies, leaves = await self._read_back(start, min(size, start + 512))
                 self._extend(bodies, leaves)
             self._kept_from = self._tiles.size
-            if len(self._full) >= 64:
+            self._kept_bytes = sum(len(body) for body, _ in self._kept)
+            if len(self._full) >= _MOST_GATHERED:
                 await self._write_full(0)
 
     async def _read_back(self, start: int, stop: int) -> tuple[list[bytes], list[bytes]]:

@@ -19,6 +19,7 @@ from aegis_core.audit.plan import plan_of
 from aegis_core.audit.port import AuditSink, Entry, JoinsTransactions
 from aegis_core.audit.proof import TlogProof
 from aegis_core.audit.publisher import SECONDS, Publisher
+from aegis_core.audit.scan import Reading
 from aegis_core.audit.sealing import Seals, TrailKeys
 from aegis_core.audit.selfcheck import check
 from aegis_core.audit.sequencer import Sequencer
@@ -295,7 +296,7 @@ class AuditTrail:
         nodes = [node for start, stop in ranges for node in subtree_nodes(start, stop)]
         return {tile: await self._opened().tile(tile) for tile in tiles_for(size, nodes)}
 
-    async def entries(
+    def entries(
         self, start: int = 0, stop: int | None = None, /, *, subject: Classified[str] | None = None
     ) -> AsyncIterator[OpenedEvent]:
         """Read events, sealed fields opened where their keys exist.
@@ -305,24 +306,13 @@ class AuditTrail:
             stop: index behind the last; None: all there are now.
             subject: only events about whom, in the tenant of the current context.
 
-        Raises:
-            AegisError: ``integrity`` for an entry that was changed.
+        Returns:
+            An iterator without a finaliser: it may be left at any time. It raises ``integrity`` at an entry that was
+            changed.
         """
         self._opened()
-        tokens = None
-        if subject is not None:
-            tokens = await self._seals.tokens(subject, tenant=current().tenant or "")
-        end = await self._sink.size()
-        end = end if stop is None else min(stop, end)
-        while start < end:
-            page = await self._sink.read(start, min(end, start + 256))
-            for index, entry in enumerate(page, start):
-                event = await self._opener.open(entry.body, index, tokens=tokens)
-                if event is not None:
-                    yield event
-            start += len(page)
-            if not page:
-                return
+        tenant = current().tenant or ""
+        return Reading(self._sink, self._opener, self._seals, start, stop, subject=subject, tenant=tenant)
 
     async def verify(self) -> Verdict:
         """Recompute the log from the primary's entries, and compare it with what is published. Never decrypts.

@@ -167,6 +167,18 @@ async def test_shredding_a_subject_leaves_its_events_provable_and_unreadable(cli
     assert [event.data["report"] for event in await opened(trail, subject=Classified("HN-1", PHI.MRN))] == ["r1", "r3"]
 
 
+async def test_reading_may_be_left_at_any_time(clinic):
+    trail = await clinic.trail()
+    for number in range(3):
+        await trail.record(Started(number))
+    async for event in trail.entries(1):
+        assert event.index == 1
+        break
+    assert [event.index for event in await opened(trail)] == [0, 1, 2]
+    assert [event.index async for event in trail.entries(1, 2)] == [1]
+    assert [event.index async for event in trail.entries(7)] == []
+
+
 async def test_many_producers_share_a_batch(clinic):
     trail = await clinic.trail()
 

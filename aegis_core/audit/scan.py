@@ -1,0 +1,72 @@
+"""Events of a trail one after the other, read from the primary page by page."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, Self
+
+from aegis_core.audit.opening import OpenedEvent, Opener
+from aegis_core.audit.port import AuditSink, Entry
+from aegis_core.audit.sealing import Seals
+from aegis_core.marks.classified import Classified
+
+_PAGE: Final = 256
+
+
+class Reading(AsyncIterator[OpenedEvent]):
+    """Iterates over stored events. A class, not a generator: whoever leaves it early has nothing to close.
+
+    Arguments:
+        start: index of the first event.
+        stop: index behind the last; None: all there are at the first step.
+        subject: only events about whom.
+        tenant: whose tenant.
+    """
+
+    def __init__(
+        self,
+        sink: AuditSink,
+        opener: Opener,
+        seals: Seals,
+        start: int,
+        stop: int | None,
+        /,
+        *,
+        subject: Classified[str] | None,
+        tenant: str,
+    ) -> None:
+        self._sink = sink
+        self._opener = opener
+        self._seals = seals
+        self._next = max(start, 0)
+        self._stop = stop
+        self._subject = subject
+        self._tenant = tenant
+        self._tokens: Sequence[str] | None = None
+        self._end: int | None = None
+        self._page: list[Entry] = []
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> OpenedEvent:
+        while True:
+            if not self._page:
+                await self._turn()
+            entry = self._page.pop()
+            index, self._next = self._next, self._next + 1
+            event = await self._opener.open(entry.body, index, tokens=self._tokens)
+            if event is not None:
+                return event
+
+    async def _turn(self) -> None:
+        """Read the next page."""
+        if self._end is None:
+            if self._subject is not None:
+                self._tokens = await self._seals.tokens(self._subject, tenant=self._tenant)
+            size = await self._sink.size()
+            self._end = size if self._stop is None else min(self._stop, size)
+        if self._next >= self._end:
+            raise StopAsyncIteration
+        page = await self._sink.read(self._next, min(self._end, self._next + _PAGE))
+        if not page:
+            raise StopAsyncIteration
+        self._page = list(reversed(page))
