@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import answers_http
 from aegis_core.testing.servers.server import Endpoint, Plan
 
@@ -33,7 +34,8 @@ class Azurite:
                 return script.resolve()
         return None
 
-    def prepare(self, folder: Path, port: int, /) -> Plan:
+    def prepare(self, folder: Path, ports: Ports, /) -> Plan:
+        port = ports.take()
         command = [
             "node", str(self._script()), "--silent", "--skipApiVersionCheck", "--disableTelemetry",
             "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", str(folder / "data"),

@@ -1,5 +1,6 @@
 """Finding the programs that packages bring along."""
 
+import os
 import shutil
 import sys
 from importlib.util import find_spec
@@ -22,3 +23,19 @@ def inside(package: str, *parts: str) -> Path | None:
         return None
     path = Path(spec.submodule_search_locations[0], *parts)
     return path if path.exists() else None
+
+
+def runnable(program: Path, folder: Path, /) -> str:
+    """A program as a command: some packages ship theirs without the permission to run it."""
+    if not os.access(program, os.X_OK):
+        try:
+            program.chmod(program.stat().st_mode | 0o111)
+        except OSError:  # installed by somebody else: use a copy
+            program = Path(shutil.copy(program, folder))
+            program.chmod(0o700)
+    return str(program)
+
+
+def is_open_to_all(path: Path, /) -> bool:
+    """Whether another user may reach a file: every folder above it lets others through."""
+    return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)

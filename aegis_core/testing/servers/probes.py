@@ -16,11 +16,13 @@ def said(port: int, /, *, first: bytes = b"", expected: bytes) -> bool:
         return connection.recv(4096).startswith(expected)
 
 
-def answers_http(port: int, path: str = "/", /, *, below: int = 500) -> bool:
-    """Whether a GET is answered with a status below ``below``."""
+def answers_http(
+    port: int, path: str = "/", /, *, method: str = "GET", body: bytes | None = None, below: int = 500
+) -> bool:
+    """Whether a request is answered with a status below ``below``."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_LIMIT)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, body)
         return connection.getresponse().status < below
     except http.client.HTTPException:
         return False

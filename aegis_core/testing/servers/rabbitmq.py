@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
+from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import said
-from aegis_core.testing.servers.server import Endpoint, Plan, free_port
+from aegis_core.testing.servers.server import Endpoint, Plan
 
 _PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
@@ -18,7 +19,8 @@ class RabbitMQ:
     def missing(self) -> str:
         return "" if _PROGRAM.exists() else "apt-get install rabbitmq-server"
 
-    def prepare(self, folder: Path, port: int, /) -> Plan:
+    def prepare(self, folder: Path, ports: Ports, /) -> Plan:
+        port = ports.take()
         environ = {
             "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(folder / "log"),
@@ -27,23 +29,15 @@ class RabbitMQ:
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(port),
             "RABBITMQ_NODENAME": f"aegis{port}@localhost",
-            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_DIST_PORT": str(ports.take()),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
-            "ERL_EPMD_PORT": str(free_port()),
+            "ERL_EPMD_PORT": str(ports.take()),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "HOME": str(folder),
+            "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin",
         }
-        user = None
         if os.geteuid() == 0:
-            # The start script changes to the user rabbitmq, who needs to reach the folder.
-            folder.chmod(0o777)
-            environ["PATH"] = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+            folder.chmod(0o777)  # the start script changes to the user rabbitmq, who needs to reach the folder
         greeting = b"AMQP\x00\x00\x09\x01"
         endpoint = Endpoint(port, f"amqp://guest:guest@127.0.0.1:{port}/")
-        return Plan(
-            [str(_PROGRAM)],
-            endpoint,
-            lambda: said(port, first=greeting, expected=b"\x01\x00\x00"),
-            environ=environ,
-            user=user,
-        )
+        command = [str(_PROGRAM)]
+        return Plan(command, endpoint, lambda: said(port, first=greeting, expected=b"\x01\x00\x00"), environ=environ)

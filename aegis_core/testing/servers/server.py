@@ -2,11 +2,9 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,13 +14,16 @@ from typing import Final, Protocol, Self
 import attrs
 
 from aegis_core.kernel.clock import SYSTEM_CLOCK
+from aegis_core.testing.servers.guarded import Guarded
+from aegis_core.testing.servers.ports import Ports
 
-_GUARD: Final = Path(__file__).with_name("guard.py")
 _STEP: Final = 0.05
+_ATTEMPTS: Final = 3
+_TAKEN: Final = re.compile("address (is )?already in use|EADDRINUSE|port is already allocated", re.IGNORECASE)
 
 
 class Missing(RuntimeError):
-    """A server that can't run on this machine, and why."""
+    """A server that can't run on this machine; the message says what to do about it."""
 
 
 class NotReady(RuntimeError):
@@ -45,7 +46,7 @@ class Endpoint:
 
 
 class Server(Protocol):
-    """A kind of server. Making one does nothing; `command` is called with a folder of its own."""
+    """A kind of server. Making one does nothing; `Running` starts it."""
 
     @property
     def name(self) -> str: ...
@@ -56,11 +57,11 @@ class Server(Protocol):
         ...
 
     def missing(self) -> str:
-        """Why it can't run here; empty: it can."""
+        """What to do so that it can run here; empty: it can."""
         ...
 
-    def prepare(self, folder: Path, port: int, /) -> "Plan":
-        """Write what it needs into its folder, and say how it is started and probed."""
+    def prepare(self, folder: Path, ports: Ports, /) -> "Plan":
+        """Write what it needs into its empty folder, and say how it is started and probed."""
         ...
 
 
@@ -72,136 +73,117 @@ class Plan:
         command: the argument list.
         endpoint: where it will answer.
         ready: whether it answers, in its own protocol; raising `OSError` is no.
-        set_up: called once, when it first answers.
-        environ: variables besides the caller's own.
+        before: a command that runs to its end before the first start.
+        environ: variables besides the few that are handed on; home and temporary folder are its own.
         user: numeric user and group to run as; None: the caller's.
+        gentle: the signal that asks it to end.
+        leaves: files that it makes outside its folder, whatever it is told.
         limit: seconds until it must answer.
     """
 
     command: Sequence[str]
     endpoint: Endpoint
     ready: Callable[[], bool]
-    set_up: Callable[[], None] | None = None
+    before: Sequence[str] = ()
     environ: Mapping[str, str] = attrs.field(factory=dict[str, str])
     user: int | None = None
+    gentle: int = signal.SIGTERM
+    leaves: Sequence[Path] = ()
     limit: float = 60.0
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Running:
-    """One running server. Use it with ``with``, or call `stop`; it also ends when this process does.
+    """One running server. Use it with ``with``, or call `stop`; it also ends when this process does, in whatever way.
 
     Arguments:
         server: what to run.
-        folder: where it keeps its files; by default a new temporary folder, removed at `stop`.
+        folder: an empty folder for its files; by default a temporary one, removed when it stops.
     """
 
     def __init__(self, server: Server, /, folder: Path | None = None) -> None:
         self.server = server
-        self._temporary = folder is None
-        self.folder = Path(tempfile.mkdtemp(prefix=f"aegis-{server.name}-")) if folder is None else folder
+        self._own_folder = folder
+        self._folder = folder
+        self._ports = Ports()
         self._plan: Plan | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
-        self._pid = 0
+        self._process: Guarded | None = None
+        self._last_log = ""
 
     @property
     def endpoint(self) -> Endpoint:
         """Where it answers, once it was started."""
-        if self._plan is None:
+        return self._planned.endpoint
+
+    @property
+    def folder(self) -> Path:
+        """Where its files are, once it was started."""
+        if self._folder is None:
             message = f"{self.server.name} was not started"
             raise RuntimeError(message)
-        return self._plan.endpoint
+        return self._folder
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The id of its first process; 0 while there is none."""
+        return self._process.pid if self._process is not None and self.is_running else 0
 
     @property
     def log(self) -> str:
-        """The end of what it printed."""
-        path = self.folder / "server.log"
-        return path.read_text(errors="replace")[-4000:] if path.exists() else ""
+        """The end of what it printed, also after it ended."""
+        path = None if self._folder is None else self._folder / "server.log"
+        if path is not None and path.exists():
+            self._last_log = path.read_text(errors="replace")[-4000:]
+        return self._last_log
 
     def start(self) -> Self:
         """Start it, and return once it answers in its own protocol. Again after `kill`: on the same port and files.
 
         Raises:
             Missing: it can't run here.
-            NotReady: it ended, or did not answer in time.
+            NotReady: it ended, or did not answer in time; its log is in the message.
         """
+        if self.is_running:
+            return self
+        if os.name != "posix":
+            message = "needs Linux or macOS"
+            raise Missing(message)
         if reason := self.server.missing():
             raise Missing(reason)
-        is_first = self._plan is None
-        if self._plan is None:
-            self._plan = self.server.prepare(self.folder, free_port())
-        plan = self._plan
-        with (self.folder / "server.log").open("ab") as log:
-            self._guard = subprocess.Popen(  # noqa: S603 - commands of the catalogue
-                [sys.executable, "-I", str(_GUARD), "-" if plan.user is None else str(plan.user), *plan.command],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd=self.folder,
-                env={**os.environ, **plan.environ},
-            )
-        assert self._guard.stdout is not None
-        self._pid = int(self._guard.stdout.readline() or b"0")
-        self._await(plan)
-        if is_first and plan.set_up is not None:
-            plan.set_up()
+        try:
+            if self._plan is not None:
+                self._launch(self._plan, is_first=False)
+            else:
+                self._start_anew()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
-    def _await(self, plan: Plan) -> None:
-        ends = SYSTEM_CLOCK.monotonic() + plan.limit
-        while SYSTEM_CLOCK.monotonic() < ends:
-            if self._guard is None or self._guard.poll() is not None:
-                break
-            with contextlib.suppress(OSError):
-                if plan.ready():
-                    return
-            SYSTEM_CLOCK.sleep_sync(_STEP)
-        log = self.log
-        self.stop()
-        message = f"{self.server.name} did not answer within {plan.limit:g} s; its log ends:\n{log}"
-        raise NotReady(message)
-
     def kill(self) -> None:
-        """End it at once with SIGKILL, as a crash would; `start` brings it back."""
-        if self._pid:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)
-        self._reap()
+        """End it at once with SIGKILL, with all it started, as a crash would; `start` brings it back."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
 
     def pause(self) -> None:
-        """Stop its processes without ending them: it accepts connections and never answers."""
-        os.killpg(self._pid, signal.SIGSTOP)
+        """Stop its processes without ending them: connections are accepted, and nothing is answered."""
+        self._started.pause()
 
     def resume(self) -> None:
         """Let it go on after `pause`."""
-        os.killpg(self._pid, signal.SIGCONT)
+        self._started.resume()
 
     def stop(self) -> None:
         """End it, and remove its temporary folder. Idempotent."""
-        if self._guard is not None and self._guard.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._guard.stdin.close()
-        self._reap()
-        if self._temporary:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _reap(self) -> None:
-        guard, self._guard, self._pid = self._guard, None, 0
-        if guard is not None:
-            try:
-                guard.wait(15)
-            except subprocess.TimeoutExpired:
-                guard.kill()
-                guard.wait(5)
-            for stream in (guard.stdin, guard.stdout):
-                if stream is not None:
-                    stream.close()
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()
+        self._clear()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -210,3 +192,79 @@ class Running:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def _planned(self) -> Plan:
+        if self._plan is None:
+            message = f"{self.server.name} was not started"
+            raise RuntimeError(message)
+        return self._plan
+
+    @property
+    def _started(self) -> Guarded:
+        if self._process is None:
+            message = f"{self.server.name} is not running"
+            raise RuntimeError(message)
+        return self._process
+
+    def _clear(self) -> None:
+        self._last_log = self.log
+        self._ports.close()
+        plan, self._plan = self._plan, None
+        for path in plan.leaves if plan is not None else ():
+            path.unlink(missing_ok=True)
+        if self._own_folder is None and self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _start_anew(self) -> None:
+        """The first start. Ports are free when they are chosen; somebody may still be faster than the server."""
+        for attempt in range(_ATTEMPTS):
+            folder = self._own_folder or Path(tempfile.mkdtemp(prefix=f"aegis-{self.server.name}-"))
+            self._folder = folder
+            if attempt:
+                _empty(folder)
+            self._plan = self.server.prepare(folder, self._ports)
+            try:
+                self._launch(self._plan, is_first=True)
+            except NotReady:
+                if attempt == _ATTEMPTS - 1 or not _TAKEN.search(self.log):
+                    raise
+                self._clear()
+            else:
+                return
+
+    def _launch(self, plan: Plan, *, is_first: bool) -> None:
+        self._process = process = Guarded(
+            plan.command,
+            folder=self.folder,
+            before=plan.before if is_first else (),
+            environ=plan.environ,
+            user=plan.user,
+            gentle=plan.gentle,
+            remove=plan.leaves if self._own_folder else (self.folder, *plan.leaves),
+        )
+        ends = SYSTEM_CLOCK.monotonic() + plan.limit
+        process.started(plan.limit)
+        while SYSTEM_CLOCK.monotonic() < ends and process.poll() is None:
+            with contextlib.suppress(OSError):
+                # Whoever answers must be this server: it is asked once more whether it is there.
+                if plan.ready() and process.poll() is None:
+                    return
+            SYSTEM_CLOCK.sleep_sync(_STEP)
+        code = process.poll()
+        self._process = None
+        process.stop()
+        what = (
+            f"did not answer within {plan.limit:g} s" if code is None else f"ended with code {code} before it answered"
+        )
+        message = f"{self.server.name} {what}; its log ends:\n{self.log}"
+        raise NotReady(message)
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

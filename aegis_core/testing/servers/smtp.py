@@ -4,6 +4,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import said
 from aegis_core.testing.servers.server import Endpoint, Plan
 
@@ -17,7 +18,8 @@ class Smtp:
     def missing(self) -> str:
         return "" if find_spec("aiosmtpd") else "pip install aiosmtpd"
 
-    def prepare(self, folder: Path, port: int, /) -> Plan:
+    def prepare(self, folder: Path, ports: Ports, /) -> Plan:
+        port = ports.take()
         mail = folder / "mail"
         command = [
             sys.executable,

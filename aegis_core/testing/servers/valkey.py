@@ -4,6 +4,7 @@ import platform
 from pathlib import Path
 
 from aegis_core.testing.servers.binaries import beside_python, inside
+from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import said
 from aegis_core.testing.servers.server import Endpoint, Plan
 
@@ -24,7 +25,8 @@ class Valkey:
             or beside_python("redis-server")
         )
 
-    def prepare(self, folder: Path, port: int, /) -> Plan:
+    def prepare(self, folder: Path, ports: Ports, /) -> Plan:
+        port = ports.take()
         program = self._program()
         command = [str(program), "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
         endpoint = Endpoint(port, f"redis://127.0.0.1:{port}/0")
