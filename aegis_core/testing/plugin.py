@@ -1,4 +1,4 @@
-"""Fixtures for pytest: ``clock``, ``faults`` and ``phi_canary``. Found by itself where this package is installed."""
+"""Fixtures for pytest: ``clock``, ``faults``, ``phi_canary`` and real servers; found where this is installed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from aegis_core.testing.faults import Faults
 
 pytest.register_assert_rewrite("aegis_core.testing.kits")
+
+pytest_plugins = ["aegis_core.testing.servers.plugin"]
 
 
 @pytest.fixture

@@ -185,6 +185,10 @@ class Running:
             process.stop()
         self._clear()
 
+    def __repr__(self) -> str:
+        where = f"at {self._plan.endpoint.url}" if self._plan is not None else "not started"
+        return f"<{self.server.name} {where}>"
+
     def __enter__(self) -> Self:
         return self.start()
 
