@@ -69,7 +69,8 @@ def types(session: nox.Session) -> None:
     """Check the types with mypy and, on the public surface, with basedpyright."""
     install(session, "types")
     session.run("mypy")
-    session.run("basedpyright")
+    # Named, or it would look for packages in .venv, where only nox is.
+    session.run("basedpyright", "--pythonpath", str(Path(session.bin, "python")))
 
 
 @nox.session
