@@ -100,7 +100,7 @@ class ConsoleSink(_Descriptor):
     __slots__ = ("_form",)
 
     def __init__(self, fd: int | None = None, /, *, people: bool | None = None) -> None:
-        super().__init__(sys.stdout.fileno() if fd is None else fd)
+        super().__init__(_standard_output() if fd is None else fd)
         if people is None:
             people = os.isatty(self._fd)
         self._form: Callable[[bytes], bytes] | None = readable if people else None
@@ -112,6 +112,14 @@ class ConsoleSink(_Descriptor):
         with self._lock:
             self._closed = True
             return self._lost
+
+
+def _standard_output() -> int:
+    """Where `sys.stdout` writes; 1 where something that is no file stands in its place."""
+    try:
+        return sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):
+        return 1
 
 
 def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> JsonLinesSink | ConsoleSink:

@@ -1,7 +1,12 @@
 """Lines as people read them: nothing in a field can fake a second line or move the cursor."""
 
+import io
 import json
+import sys
 
+import pytest
+
+from aegis_core.local.filesystem.log import ConsoleSink
 from aegis_core.local.filesystem.readable import readable
 
 
@@ -41,3 +46,10 @@ def test_an_exception_stands_below_its_line():
 
 def test_what_is_no_log_line_passes_unchanged():
     assert readable(b"plain\n") == b"plain\n"
+
+
+@pytest.mark.parametrize("stand_in", [io.StringIO(), None])
+def test_where_standard_output_is_no_file_it_writes_to_descriptor_1(stand_in, monkeypatch, capfd):
+    monkeypatch.setattr(sys, "stdout", stand_in)
+    ConsoleSink().write(line(ward="4B"))
+    assert "4B" in capfd.readouterr().out
