@@ -123,8 +123,12 @@ class Segments:
             index[key] = len(places)
             places.append(high | offset)
 
-    def append(self, entries: Sequence[Entry], /) -> None:
-        """Write one batch at the end and make it durable; after an error it is as if nothing was written."""
+    def append(self, entries: Sequence[Entry], numbers: Sequence[int], /) -> None:
+        """Write one batch at the end and make it durable; after an error it is as if nothing was written.
+
+        Arguments:
+            numbers: the id of each entry, as an integer.
+        """
         if self.failed:
             os.ftruncate(self._descriptor, self._end)
         if self.failed or self._end >= SEGMENT_SIZE:
@@ -142,8 +146,10 @@ class Segments:
             self.failed = True
             os.ftruncate(self._descriptor, self._end)
             raise
-        end = self._end
-        self._learn([(entry.id.int, end + offset) for entry, offset in zip(entries, offsets, strict=True)])
+        base = self.number << _OFFSET_BITS | self._end
+        size = self.size
+        self.index.update(zip(numbers, range(size, size + len(offsets)), strict=True))
+        self._places.extend([base + offset for offset in offsets])
         self._end += len(data)
 
     def _path(self, number: int) -> Path:
