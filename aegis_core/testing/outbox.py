@@ -99,7 +99,8 @@ class Outbox:
         answer = self._answers.popleft() if self._answers else "accept"
         if answer == "unavailable":
             raise AegisError(ErrorCode.UNAVAILABLE, "the outbox was told to be unavailable", adapter=self.name)
-        if answer == "refuse":
+        known = self.capabilities.idempotent and key in self._keys
+        if answer == "refuse" and not known:  # a key that was accepted stays accepted
             return Sent("refused", reason="the outbox was told to refuse")
         sent = self._deliver(arrived, key)
         return Sent("uncertain", reason="the reply was lost") if answer == "lose" else sent

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+import anyio.to_thread
 import pytest
 
 from aegis_core.kernel.errors import AegisError, ErrorCode
@@ -14,6 +15,7 @@ from aegis_core.local.filesystem.notification import EmlFolder
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.purpose import Purpose
 from aegis_core.marks.taxonomy import PHI
+from aegis_core.notifications.mime import digest_of
 from aegis_core.notifications.model import Sent
 from aegis_core.testing.kit import kill_rate, pytest_cases
 from aegis_core.testing.kits.notification import ChannelHarness, notification_kit
@@ -157,9 +159,11 @@ class WritesInPlace(EmlFolder):
 
 
 class LetsHeadersIn(EmlFolder):
-    def _compose(self, message, digest):
+    async def send(self, message, *, key):
         to = message.to.reveal(Purpose.OPERATIONS)
-        return f"To: {to}\r\nSubject: {message.subject}\r\n\r\n{message.text}".encode()
+        body = f"To: {to}\r\nSubject: {message.subject}\r\n\r\n{message.text}".encode()
+        await anyio.to_thread.run_sync(self._write, self.folder / f"{digest_of(key)}.eml", body)
+        return Sent("accepted")
 
 
 BUGS = {

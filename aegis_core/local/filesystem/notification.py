@@ -4,14 +4,7 @@ A file's name follows from the idempotency key, and a name is given once: the sa
 """
 
 import os
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.errors import MessageError
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from hashlib import sha256
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -34,7 +27,7 @@ from aegis_core.kernel.health import UP, Health
 from aegis_core.kernel.problems import Problem, SettingsError
 from aegis_core.kernel.registry import check_options, local_path
 from aegis_core.kernel.url import ServiceUrl
-from aegis_core.marks.purpose import Purpose
+from aegis_core.notifications.mime import compose, digest_of, octets_of, plain_address
 from aegis_core.notifications.model import ChannelKind, Rendered, Sent
 from aegis_core.notifications.port import ChannelCapabilities
 
@@ -43,12 +36,6 @@ T = TypeVar("T")
 #: Our own corner of the folder: the lock, and files that have no name yet.
 _CORNER: Final = ".mail"
 _SENDER: Final = "no-reply@localhost"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-#: One mailbox without a display name; what a quoted local part could hide is not taken.
-_ADDRESS: Final = re.compile(
-    r"[^\s@<>(),;:\\\"\[\]\x00-\x1f\x7f-\x9f]{1,64}@[^\s@<>(),;:\\\"\x00-\x1f\x7f-\x9f]{1,255}"
-)
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: OSErrors of a folder are never the message's fault: who gets one of the other codes may try again.
 _KEPT: Final = frozenset({ErrorCode.PERMISSION_DENIED, ErrorCode.RESOURCE_EXHAUSTED})
 
@@ -72,7 +59,7 @@ class EmlFolder:
     def __init__(self, folder: Path | str, /, deps: AdapterDeps | None = None, *, sender: str = _SENDER) -> None:
         deps = AdapterDeps() if deps is None else deps
         self.folder = Path(folder)
-        self._sender = _address(sender)
+        self._sender = plain_address(sender, adapter=self.name)
         self._environment: Environment = deps.environment
         self._wall_ns = deps.clock.wall_ns
         self._entropy = deps.entropy
@@ -108,30 +95,11 @@ class EmlFolder:
             if self._process != -1:
                 raise ForkedError("the mail folder")
             raise AegisError(ErrorCode.UNAVAILABLE, "the mail folder is not open", adapter=self.name, retryable=False)
-        digest = sha256(key.encode()).hexdigest()[:32]
-        body = self._compose(message, digest)
+        digest = digest_of(key)
+        mail = compose(message, digest=digest, sender=self._sender, wall_ns=self._wall_ns(), adapter=self.name)
+        body = octets_of(mail, adapter=self.name)
         await anyio.to_thread.run_sync(self._write, self.folder / f"{digest}.eml", body)
         return Sent("accepted", reference=f"{digest}.eml")
-
-    def _compose(self, message: Rendered, digest: str) -> bytes:
-        address = _address(message.to.reveal(Purpose.OPERATIONS))
-        if _CONTROL.search(message.subject):
-            raise _refused("the subject holds a control character", self.name)
-        mail = EmailMessage(SMTP if str(address).isascii() else SMTP.clone(utf8=True))  # RFC 6532 where it must be
-        mail["From"] = self._sender
-        mail["To"] = address
-        mail["Subject"] = message.subject
-        mail["Date"] = _EPOCH + timedelta(seconds=self._wall_ns() // 1_000_000_000)
-        mail["Message-ID"] = f"<{digest}@{self._sender.domain}>"
-        try:
-            mail.set_content(message.text)
-            if message.html is not None:
-                mail.add_alternative(message.html, subtype="html")
-                # The boundary is the library's choice otherwise, by chance.
-                mail.set_boundary(f"={digest}=")
-            return mail.as_bytes()
-        except (MessageError, UnicodeError, ValueError, LookupError):
-            raise _refused("the message cannot be written as an e-mail", self.name) from None
 
     # ------------------------------------------------------------------------------------------- on a worker thread
 
@@ -155,23 +123,6 @@ class EmlFolder:
                 publish_new(temporary, target)
             except FileExistsError:
                 sync_folder(self.folder)
-
-
-def _address(text: str) -> Address:
-    """Read one plain address, such as ``clinic@example.org``."""
-    local, _, domain = text.rpartition("@")
-    if (
-        _ADDRESS.fullmatch(text) is not None
-        and not local.startswith(".")
-        and not local.endswith(".")
-        and ".." not in text
-    ):
-        return Address(username=local, domain=domain)
-    raise _refused("the address is no e-mail address", "eml")
-
-
-def _refused(why: str, adapter: str) -> AegisError:
-    return AegisError(ErrorCode.INVALID_ARGUMENT, why, operation="notification.send", adapter=adapter)
 
 
 def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> EmlFolder:
