@@ -37,6 +37,7 @@ class ObjectReader:
         self._opener: Opener | None = None
         self._chunks: deque[bytes] = deque()
         self._info: ObjectInfo | None = None
+        self._etag: str | None = None  # of the object whose head was read apart
         self._event: ObjectRead | None = None
         self._ended = False
         self._counted = False
@@ -114,7 +115,10 @@ class ObjectReader:
             self._chunks.extend(chunks)
 
     def _open(self, view: memoryview) -> list[bytes]:
+        assert self._reader is not None
         assert self._opener is not None
+        if self._etag is not None and self._reader.info.etag != self._etag:
+            raise _replaced()
         return [bytes(plain) for plain in self._opener.open([view])]
 
     # The whole object: one reader from its first byte on, so that a small one costs one hop.
@@ -168,9 +172,13 @@ class ObjectReader:
         self._make_opener(head, head.envelope.unwrap(ring_key, key=access.key), span)
         start, stop = head.envelope_size + span.stored_start, head.envelope_size + span.stored_stop
         self._reader = access.adapter.read(access.key, range=ByteRange(start, stop))
-        await self._read_on()
-        if self._reader.info.etag != info.etag:
-            raise AegisError(ErrorCode.CONFLICT, "the object was replaced while it was read: read it again")
+        self._etag = info.etag
+        try:
+            await self._read_on()
+        except AegisError as error:
+            if error.code is ErrorCode.INVALID_ARGUMENT:  # the range lies beyond the end: not of the object we know
+                raise _replaced() from None
+            raise
         if beyond:
             while not self._ended:
                 await self._read_on()
@@ -204,3 +212,7 @@ class ObjectReader:
                 await reader.aclose()
         if self._error is None:
             self._error = AegisError(ErrorCode.INVALID_ARGUMENT, "the reader was left")
+
+
+def _replaced() -> AegisError:
+    return AegisError(ErrorCode.CONFLICT, "the object was replaced while it was read: read it again")

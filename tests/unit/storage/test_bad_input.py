@@ -13,6 +13,7 @@ import pytest
 
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.local.filesystem.storage import FileStorage
+from aegis_core.local.memory.storage import MemoryStorage, MemoryWriter
 from aegis_core.testing.interrupt import every_wait
 
 MIB = 1 << 20
@@ -140,6 +141,33 @@ async def test_an_upload_that_is_cancelled_anywhere_leaves_the_old_object_or_the
             if isinstance(adapter, FileStorage):
                 assert leftovers(adapter.root) == []
         assert steps > 4
+
+
+@pytest.mark.anyio
+async def test_a_writer_is_closed_to_the_end_though_the_task_is_cancelled(opened):
+    """An adapter need not shield its clean-up itself."""
+    closed = []
+
+    class Slow(MemoryStorage):
+        class Writer(MemoryWriter):
+            async def write(self, make, /):
+                await anyio.sleep_forever()
+
+            async def aclose(self):
+                for _ in range(3):
+                    await anyio.lowlevel.checkpoint()
+                closed.append(True)
+
+        def write(self, key, /, *, replace):
+            return self.Writer(self, key, replace)
+
+    async with opened(Slow()) as storage:
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as group:
+                group.start_soon(storage.upload, "a", b"x")
+                await anyio.wait_all_tasks_blocked()
+                scope.cancel()
+    assert closed == [True]
 
 
 def test_a_task_that_asyncio_cancels_in_its_thread_hop_leaves_nothing(folder, opened):

@@ -152,6 +152,41 @@ async def test_a_writer_survives_that_others_open_the_store_while_it_writes(fold
 
 
 @pytest.mark.anyio
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are named in /proc")
+@pytest.mark.parametrize("replace", [False, True])
+async def test_bytes_are_on_disk_before_the_name_and_the_name_with_all_its_folders_before_commit_returns(
+    replace, folder, monkeypatch
+):
+    await folder.open()
+    seen = []
+
+    def told(module, name, describe):
+        original = getattr(module, name)
+
+        def call(*args, **options):
+            result = original(*args, **options)
+            seen.append(describe(*args))
+            return result
+
+        monkeypatch.setattr(module, name, call)
+
+    def synced(fd):
+        path = Path(os.readlink(f"/proc/self/fd/{fd}"))
+        return "sync bytes" if path.parent.name == ".#writing" else f"sync {path.relative_to(folder.root.parent)}"
+
+    told(os, "fsync", synced)
+    told(os, "link", lambda *args: "name")
+    told(os, "rename", lambda *args: "name")
+    await put(folder, KEY, b"x", replace=replace)
+    assert seen == ["sync bytes", "name", "sync store/_/a", "sync store/_", "sync store"]
+    seen.clear()
+    told(os, "unlink", lambda *args: "unlink")
+    await folder.delete(KEY)
+    assert seen[:2] == ["unlink", "sync store/_/a"]
+    assert seen[-1] == "sync store"
+
+
+@pytest.mark.anyio
 async def test_files_are_their_owners_alone_and_emptied_folders_go(folder):
     os.umask(0o022)
     await folder.open()

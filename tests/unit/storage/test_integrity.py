@@ -5,7 +5,7 @@ from aegis_core.kernel.context import Context, using
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.local.memory.keys import MemoryVault
 from aegis_core.local.memory.state import MemoryState
-from aegis_core.local.memory.storage import MemoryStorage
+from aegis_core.local.memory.storage import MemoryReader, MemoryStorage
 from aegis_core.storage.model import ByteRange
 
 CHUNK = 16_384
@@ -138,3 +138,46 @@ async def test_what_cannot_be_read_can_be_deleted(adapter, opened, overwrite, tr
         await storage.delete("a")
         assert [info.key async for info in storage.list()] == []
         assert trail.told == [("storage.deleted", "success")]
+
+
+class ShortReader(MemoryReader):
+    """A store that stops early, and thinks that this is the end."""
+
+    async def read(self, take, /):
+        if self._at >= 1 << 20:
+            return None
+        return await super().read(take)
+
+
+@pytest.mark.anyio
+async def test_a_store_that_stops_early_is_found_at_the_end(opened):
+    adapter = MemoryStorage()
+    async with opened(adapter) as storage:
+        await storage.upload("a", bytes(4 << 20))
+        adapter.read = lambda key, /, *, range=None: ShortReader(adapter, key, range)
+        assert await code_of(storage, "a") is ErrorCode.INTEGRITY
+        assert await code_of(storage, "a", range=ByteRange(5)) is ErrorCode.INTEGRITY
+        assert await code_of(storage, "a", range=ByteRange(5, 3 << 20)) is ErrorCode.INTEGRITY
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("size", [100_000, 10])
+async def test_an_object_that_is_replaced_between_its_head_and_its_range_is_a_conflict(size, adapter, opened):
+    async with opened(adapter) as storage:
+        await storage.upload("a", bytes(100_000))
+        read = adapter.read
+        calls = []
+
+        async def replace_first(reader, take):
+            if len(calls) == 2:
+                await storage.upload("a", bytes(size), replace=True)
+            return await type(reader).read(reader, take)
+
+        def reading(key, /, *, range=None):
+            calls.append(range)
+            reader = read(key, range=range)
+            reader.read = lambda take: replace_first(reader, take)
+            return reader
+
+        adapter.read = reading
+        assert await code_of(storage, "a", range=ByteRange(50_000, 60_000)) is ErrorCode.CONFLICT
