@@ -1,37 +1,35 @@
 """An event on its way into the trail: what was captured when it was submitted."""
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 
 from aegis_core.kernel.context import Context
+from aegis_core.kernel.errors import AegisError
+from aegis_core.kernel.pending import Pending
 from aegis_core.kernel.recorder import AuditEvent, Receipt
 
 SUBJECT_DOMAIN: Final = b"aegis/audit/subject/v1\x00"
 
 
-class Answer(Protocol):
-    """Where the receipt goes, or the error. A `Pending` is one."""
-
-    def resolve(self, value: Receipt, /) -> None: ...
-
-    def fail(self, error: BaseException, /) -> None: ...
+#: Where the receipt goes, or the error. A bare future of the trail's own loop costs half as much as a `Pending`,
+#: which any thread may wait for.
+Answer: TypeAlias = "Pending[Receipt] | asyncio.Future[Receipt]"
 
 
-class LoopAnswer:
-    """An answer that is awaited on the trail's own asyncio loop: half the cost of one that any thread may wait for."""
+def give(answer: Answer, receipt: Receipt, /) -> None:
+    """Answer with a receipt. On the trail's own loop."""
+    if isinstance(answer, Pending):
+        answer.resolve(receipt)
+    elif not answer.done():  # whoever waited may be cancelled
+        answer.set_result(receipt)
 
-    __slots__ = ("future",)
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, /) -> None:
-        self.future: asyncio.Future[Receipt] = loop.create_future()
-
-    def resolve(self, value: Receipt, /) -> None:
-        if not self.future.done():  # whoever waited may be cancelled
-            self.future.set_result(value)
-
-    def fail(self, error: BaseException, /) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
+def refuse(answer: Answer, error: AegisError, /) -> None:
+    """Answer with an error. On the trail's own loop."""
+    if isinstance(answer, Pending):
+        answer.fail(error)
+    elif not answer.done():
+        answer.set_exception(error)
 
 
 class Draft:

@@ -8,7 +8,7 @@ from typing import Final, cast
 import anyio
 
 from aegis_core.audit.bell import Bell
-from aegis_core.audit.draft import Answer, Draft
+from aegis_core.audit.draft import Answer, Draft, give, refuse
 from aegis_core.audit.failure import as_error
 from aegis_core.audit.port import AuditSink, Entry, JoinsTransactions
 from aegis_core.kernel.errors import AegisError, ErrorCode
@@ -239,7 +239,7 @@ class Sequencer:
                 self._in_doubt.pop(entry.id, None)
         self._appended(indexes, entries, leaves)
         for answer, entry, index, leaf in zip(batch, entries, indexes, leaves, strict=True):
-            answer.resolve(Receipt(entry.id, index, leaf))
+            give(answer, Receipt(entry.id, index, leaf))
 
     def _doubt(self, entries: list[Entry]) -> None:
         if len(self._in_doubt) + len(entries) <= _MOST_IN_DOUBT:
@@ -249,7 +249,7 @@ class Sequencer:
         self.refused += len(answers)
         self._refused(len(answers))
         for answer in answers:
-            answer.fail(error)
+            refuse(answer, error)
 
 
 def _closed() -> AegisError:

@@ -81,13 +81,9 @@ def spell_draft(draft: Draft, plan: EventPlan, seal: Seal | None, octets: Callab
     return body
 
 
-def needs_seal(plan: EventPlan, draft: Draft, /) -> bool:
-    """Whether an event has something to seal: a subject, a marked field, or a loose `Classified`."""
-    return (
-        bool(plan.sealed)
-        or draft.context.subject is not None
-        or any(isinstance(getattr(draft.event, name), Classified) for name in plan.plain)
-    )
+def has_loose(plan: EventPlan, event: AuditEvent, /) -> bool:
+    """Whether a field without a mark holds a `Classified`, which is sealed all the same."""
+    return any(isinstance(getattr(event, name), Classified) for name in plan.plain)
 
 
 def _boxes(event: AuditEvent, classified: tuple[SealedField, ...], key: RingKey, octets: Callable[[int], bytes]) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 import anyio
 from anyio.abc import TaskGroup
 
-from aegis_core.audit.draft import Draft, LoopAnswer, own_loop
+from aegis_core.audit.draft import Draft, own_loop
 from aegis_core.audit.failure import as_error
 from aegis_core.audit.model import SignedCheckpoint, Verdict
 from aegis_core.audit.note import check_name
@@ -24,7 +24,7 @@ from aegis_core.audit.sealing import Seals, TrailKeys
 from aegis_core.audit.selfcheck import check
 from aegis_core.audit.sequencer import Sequencer
 from aegis_core.audit.signing import Signing
-from aegis_core.audit.spelling import needs_seal, spell_draft
+from aegis_core.audit.spelling import has_loose, spell_draft
 from aegis_core.audit.tiles import Tile, subtrees_in, tiles_for
 from aegis_core.audit.tree import (
     Range,
@@ -210,11 +210,11 @@ class AuditTrail:
             loop = self._loop
             if loop is None or own_loop() is not loop:
                 return await self.submit(event)
-            answer = LoopAnswer(loop)
-            error = self._offer(Draft(event, current(), self._wall_ns(), answer))
+            future: asyncio.Future[Receipt] = loop.create_future()
+            error = self._offer(Draft(event, current(), self._wall_ns(), future))
             if error is not None:
                 raise error
-            return await answer.future
+            return await future
         if not self._sink.capabilities.joins_transactions or not isinstance(self._sink, JoinsTransactions):
             raise UnsupportedCapability("joins_transactions", adapter=self._sink.name, operation="audit.record")
         (entry,) = await self._seal([Draft(event, current(), self._wall_ns(), Pending())])
@@ -229,13 +229,13 @@ class AuditTrail:
     async def _seal(self, drafts: Sequence[Draft]) -> list[Entry | AegisError]:
         """Make entries of a batch. An event that cannot be spelled fails alone."""
         sealed: list[Entry | AegisError] = []
-        octets = _drawn(self._octets, 32 * len(drafts))
+        octets, at_hand = _drawn(self._octets, 32 * len(drafts)), self._seals.at_hand
         for draft in drafts:
             try:
                 plan = plan_of(type(draft.event))
-                seal = None
-                if needs_seal(plan, draft):
-                    seal = self._seals.at_hand(draft.context) or await self._seals.fetch(draft.context)
+                seal, context = None, draft.context
+                if plan.sealed or context.subject is not None or has_loose(plan, draft.event):
+                    seal = at_hand(context) or await self._seals.fetch(context)
                 sealed.append(Entry(draft.event.event_id, spell_draft(draft, plan, seal, octets)))
             except AegisError as error:
                 sealed.append(error)

@@ -504,3 +504,32 @@ async def test_committed_events_get_their_index_within_a_second(clinic):
         while not await sink.size():
             clinic.clock.advance(0.5)
             await anyio.sleep(0.001)
+
+
+class ClosedFolder(MemoryAudit):
+    closed = 0
+
+    def classify(self, exc, /):
+        return ErrorCode.PERMISSION_DENIED if isinstance(exc, PermissionError) else None
+
+    async def open(self):
+        raise PermissionError(13, "no")
+
+    async def aclose(self):
+        self.closed += 1
+
+
+async def test_a_primary_that_does_not_open_is_told_by_its_code_and_closed(clinic):
+    sink = ClosedFolder()
+    with pytest.raises(AegisError) as caught:
+        await clinic.trail(sink)
+    assert caught.value.code is ErrorCode.PERMISSION_DENIED
+    assert sink.closed
+
+
+async def test_a_primary_that_cannot_run_here_is_refused_by_name(clinic):
+    sink = MemoryAudit()
+    sink.backends = frozenset({"curio"})
+    with pytest.raises(AegisError, match="cannot run on") as caught:
+        await clinic.trail(sink)
+    assert caught.value.code is ErrorCode.UNSUPPORTED

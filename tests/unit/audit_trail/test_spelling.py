@@ -15,7 +15,7 @@ from aegis_core.audit.draft import Draft
 from aegis_core.audit.entry import decode_entry, encode_entry
 from aegis_core.audit.plan import plan_of
 from aegis_core.audit.port import LARGEST_ENTRY
-from aegis_core.audit.spelling import needs_seal, spell_draft
+from aegis_core.audit.spelling import has_loose, spell_draft
 from aegis_core.crypto.fields import field_context, open_field
 from aegis_core.crypto.model import KeyPurpose, RingKey
 from aegis_core.kernel.context import Context, Principal
@@ -23,6 +23,7 @@ from aegis_core.kernel.entropy import SeededEntropy
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.pending import Pending
 from aegis_core.kernel.recorder import AuditEvent
+from aegis_core.marks.classified import Classified
 from aegis_core.marks.purpose import Purpose
 from aegis_core.marks.taxonomy import PHI, PUBLIC
 
@@ -162,13 +163,14 @@ def test_one_value_is_never_sealed_alike_twice():
     assert len(boxes) == 20
 
 
-def test_only_what_is_classified_needs_a_key():
+def test_a_loose_classified_value_is_seen():
     @attrs.frozen
     class Bare(AuditEvent):
         action: ClassVar[str] = "bare"
 
-    assert not needs_seal(plan_of(Bare), Draft(Bare(), Context(), 0, Pending()))
-    assert needs_seal(plan_of(Wide), Draft(Wide(), Context(), 0, Pending()))
+    assert not has_loose(plan_of(Bare), Bare())
+    assert not has_loose(plan_of(Wide), Wide())
+    assert has_loose(plan_of(Wide), Wide(alpha=Classified("x", PHI.NOTE)))
 
 
 def test_annotations_that_cannot_be_resolved_seal_every_field():
