@@ -10,6 +10,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from aegis_core.kernel.clock import Clock
 from aegis_core.kernel.context import using
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.recorder import Recorder
 from aegis_core.notifications.events import MessageSending, MessageSent
 from aegis_core.notifications.journal import Journal, Queued
@@ -164,7 +165,7 @@ class Courier:
                 await self._unclaim(channel, attempt)
                 return False
             written = False
-            with anyio.move_on_after(CLEAN_UP, shield=True):
+            with shielded(), anyio.move_on_after(CLEAN_UP):
                 queued, sent = attempt.queued, attempt.sent
                 word = await self.finish(queued.delivery, queued.digest, sent, sent.status)
                 self._close(queued.delivery.id, delivery=word)

@@ -1,5 +1,7 @@
 """From settings and instances to adapters: every problem at once, no value shown, instances win."""
 
+from typing import Annotated
+
 import attrs
 import pytest
 
@@ -12,8 +14,12 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.problems import SettingsError
 from aegis_core.kernel.settings import Settings
 from aegis_core.local.filesystem.storage import FileStorage
+from aegis_core.local.memory.log import MemorySink
 from aegis_core.local.memory.storage import MemoryStorage
+from aegis_core.marks.classified import Classified
 from aegis_core.marks.purpose import Purpose
+from aegis_core.marks.redaction import Redaction
+from aegis_core.marks.taxonomy import PHI
 from aegis_core.notifications.service import NotificationHub
 from aegis_core.observability.logger import Logger
 from aegis_core.storage.port import StorageCapabilities
@@ -234,10 +240,6 @@ async def test_services_come_by_type_and_provide_is_awaitable(parts):
 
 
 async def test_record_numbers_are_pseudonyms_once_there_are_keys(parts):
-    from typing import Annotated
-
-    from aegis_core.marks.taxonomy import PHI
-
     @attrs.frozen
     class Admitted:
         wiring_mrn: Annotated[str, PHI.MRN]
@@ -246,3 +248,17 @@ async def test_record_numbers_are_pseudonyms_once_there_are_keys(parts):
         aegis.log.info("admitted", patient=Admitted("HN-690001"))
     assert b"pseudo:" in parts.log.lines[-1]
     assert b"HN-690001" not in b"".join(parts.log.lines)
+
+
+async def test_a_redaction_that_leaks_is_refused_or_replaced(monkeypatch, parts):
+    leaking = Redaction({PHI.NAME: lambda value, data_class: str(value)})
+    with pytest.raises(AegisError, match="AEGIS_ON_LEAK") as caught:
+        async with Aegis(only=["log"], redaction=leaking, log=parts.log).open():
+            raise AssertionError("not reached")
+    assert caught.value.code is ErrorCode.INTEGRITY
+    monkeypatch.setenv("AEGIS_ON_LEAK", "erase")
+    sink = MemorySink()
+    async with Aegis(only=["log"], redaction=leaking, log=sink).open() as aegis:
+        aegis.log.info("seen", card=Classified("Somchai Jaidee", PHI.NAME))
+    assert b"[phi.name]" in sink.lines[-1]
+    assert b"Somchai" not in sink.lines[-1]
