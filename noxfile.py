@@ -23,14 +23,15 @@ def adapters() -> list[Path]:
     return sorted(file.parent for file in ROOT.glob("adapters/[!_]*/pyproject.toml"))
 
 
-def install(session: nox.Session, *groups: str, core: bool = True) -> None:
+def install(session: nox.Session, *groups: str, core: bool = True, servers: bool = False) -> None:
     """Install the groups, and the core and adapters editable, unless this environment already has just that.
+    With servers: also the packages that bring real ones (300 MB).
 
     Build back ends are installed first and used as they are: build isolation would fetch unpinned versions.
     """
     wanted: Sequence[str] = nox.project.dependency_groups(PROJECT, "build", *groups)
     files = [ROOT / "constraints.txt", ROOT / "pyproject.toml", *(folder / "pyproject.toml" for folder in adapters())]
-    state = hashlib.sha256(repr((ROOT, wanted, core)).encode())
+    state = hashlib.sha256(repr((ROOT, wanted, core, servers)).encode())
     for file in files:
         state.update(file.read_bytes())
     stamp = Path(session.virtualenv.location, "installed")
@@ -39,7 +40,7 @@ def install(session: nox.Session, *groups: str, core: bool = True) -> None:
     stamp.unlink(missing_ok=True)
     session.install("-q", "-c", "constraints.txt", *wanted)
     if core:
-        editable = ["-e", ".[fast,testing]"]
+        editable = ["-e", ".[fast,testing,servers]" if servers else ".[fast,testing]"]
         for folder in adapters():
             editable += ["-e", str(folder.relative_to(ROOT))]
         session.install("-q", "-c", "constraints.txt", "--no-build-isolation", *editable)
@@ -49,7 +50,7 @@ def install(session: nox.Session, *groups: str, core: bool = True) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest."""
-    install(session, "tests")
+    install(session, "tests", servers=True)
     session.run("pytest", *(session.posargs or ["-n", os.environ.get("AEGIS_WORKERS", "auto")]))
 
 
@@ -86,7 +87,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure: ``nox -s bench -- [AREA …] [--quick]``. A missed target exits 3, a crash 1."""
-    install(session, "bench")
+    install(session, "bench", servers=True)
     python = Path(session.bin, "python")
     # Not `session.run`: nox would turn every exit code into 1, and a missed target is not a crash.
     ended = subprocess.run([python, "-m", "benchmarks", *session.posargs], cwd=ROOT, check=False)
@@ -101,3 +102,10 @@ def docs(session: nox.Session) -> None:
     """Build the documentation into ``site/``; a broken link fails."""
     install(session, "docs", core=False)
     session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """Real servers for people: ``nox -s servers -- list``, or ``-- up NAME …`` until Ctrl-C."""
+    install(session, servers=True)
+    session.run("python", "-m", "aegis_core.testing.servers", *(session.posargs or ["list"]), success_codes=[0, 130])

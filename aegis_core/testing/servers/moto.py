@@ -13,10 +13,10 @@ class Moto:
     """S3 and KMS that check no signature and no expiry."""
 
     name = "moto"
-    source = "moto[server] (package index)"
+    source = "moto (package index)"
 
     def missing(self) -> str:
-        return "" if find_spec("moto") and find_spec("flask") else "pip install 'moto[server]'"
+        return "" if find_spec("moto") and find_spec("flask_cors") else "pip install 'moto[s3]' flask flask-cors"
 
     def prepare(self, folder: Path, ports: Ports, /) -> Plan:
         port = ports.take()

