@@ -58,7 +58,7 @@ class Sequencer:
         self._has_ended = False
         joins = sink.capabilities.joins_transactions and isinstance(sink, JoinsTransactions)
         self._joining = cast("JoinsTransactions", sink) if joins else None
-        self._looks_asked: list[anyio.Event] = []
+        self._looks_asked: list[Pending[None]] = []
         self._in_doubt: dict[object, Entry] = {}
         self._recorded = metrics.counter("aegis_audit_recorded_total")
         self._refused = metrics.counter("aegis_audit_refused_total")
@@ -112,10 +112,11 @@ class Sequencer:
                     if in_hand:
                         await self._commit(in_hand)
                     in_hand = []
+                await self._take_joined()  # what was committed up to now is not left to the next process
             finally:
                 self._is_closing = self._has_ended = True
                 for asked in self._looks_asked:
-                    asked.set()
+                    asked.fail(_cut_short())
                 self._is_idle = False
                 # Nobody waits for ever: neither for a batch that the deadline for closing cut short …
                 self._fail([draft.answer for draft in in_hand], _cut_short())
@@ -142,13 +143,17 @@ class Sequencer:
         return self._is_closing
 
     async def look(self) -> None:
-        """Give their index to entries that callers' own transactions brought, and wait for it."""
+        """Give their index to entries that callers' own transactions brought, and wait for it.
+
+        Raises:
+            AegisError: the primary could not be asked; they stay where they are.
+        """
         if self._joining is None or self._is_closing:
             return
-        asked = anyio.Event()
+        asked: Pending[None] = Pending()
         self._looks_asked.append(asked)
         self._bell.ring()
-        await asked.wait()
+        await asked
 
     async def _take_joined(self) -> None:
         asked, self._looks_asked = self._looks_asked, []
@@ -159,12 +164,15 @@ class Sequencer:
                 if entries:
                     await self._append([Pending[Receipt]() for _ in entries], entries)
                 if self.recorded == before:
-                    return
-        except Exception:  # noqa: BLE001 - they stay where they are; the next look tries again
-            self._refused(0)
+                    break
+        except Exception as exc:  # noqa: BLE001 - told to those who asked; the next look tries again
+            error = as_error(exc, self._sink, "audit.joined")
+            for each in asked:
+                each.fail(error)
         finally:
-            for event in asked:
-                event.set()
+            for each in asked:
+                if not each.done:
+                    each.resolve(None)
 
     async def _commit(self, drafts: list[Draft]) -> None:
         try:

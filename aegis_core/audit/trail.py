@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -215,16 +216,27 @@ class AuditTrail:
             if error is not None:
                 raise error
             return await future
-        if not self._sink.capabilities.joins_transactions or not isinstance(self._sink, JoinsTransactions):
-            raise UnsupportedCapability("joins_transactions", adapter=self._sink.name, operation="audit.record")
-        (entry,) = await self._seal([Draft(event, current(), self._wall_ns(), Pending())])
-        if isinstance(entry, AegisError):
-            raise entry
+        sink, entry = await self._joining(event)
         try:
-            await self._sink.join([entry], within)
+            await sink.join([entry], within)
         except Exception as exc:  # noqa: BLE001 - classified and raised
             raise as_error(exc, self._sink, "audit.record") from exc.__cause__
         return Receipt(entry.id, None, leaf_hash(entry.body))
+
+    async def _joining(self, event: AuditEvent, /) -> tuple[JoinsTransactions, Entry]:
+        """Seal an event that will be written in a caller's own transaction, and say who writes it.
+
+        For callers without a loop: their connection may be used on their own thread only, so that `record` of
+        `aegis_core.blocking` seals with this on the loop, and then joins on the caller's thread.
+        """
+        self._opened()
+        sink = self._sink
+        if not sink.capabilities.joins_transactions or not isinstance(sink, JoinsTransactions):
+            raise UnsupportedCapability("joins_transactions", adapter=sink.name, operation="audit.record")
+        (entry,) = await self._seal([Draft(event, current(), self._wall_ns(), Pending())])
+        if isinstance(entry, AegisError):
+            raise entry
+        return sink, entry
 
     async def _seal(self, drafts: Sequence[Draft]) -> list[Entry | AegisError]:
         """Make entries of a batch. An event that cannot be spelled fails alone."""
@@ -247,14 +259,18 @@ class AuditTrail:
     async def _look(self, sequencer: Sequencer) -> None:
         """Take over what callers' transactions brought, every second: nobody tells when one commits."""
         while True:
-            await sequencer.look()
+            with suppress(AegisError):  # they stay where they are; the next look tries again
+                await sequencer.look()
             await self._clock.sleep(SECONDS)
 
     # Reading and proving
 
     async def checkpoint(self) -> SignedCheckpoint:
         """Publish everything that is recorded now, and return the signed checkpoint that covers it."""
-        return await self._opened().publish()
+        publisher = self._opened()
+        if self._sequencer is not None:
+            await self._sequencer.look()
+        return await publisher.publish()
 
     async def prove(self, receipt: Receipt | UUID, /) -> TlogProof:
         """Prove that an event is in the log, to anybody who has the log's verifier keys.

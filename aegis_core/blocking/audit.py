@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from uuid import UUID
 
+from aegis_core.audit.failure import as_error
 from aegis_core.audit.model import SignedCheckpoint, Verdict
 from aegis_core.audit.opening import OpenedEvent
 from aegis_core.audit.port import AuditSink
 from aegis_core.audit.proof import TlogProof
 from aegis_core.audit.trail import AuditTrail as AsyncAuditTrail
+from aegis_core.audit.tree import leaf_hash
 from aegis_core.blocking.crypto import Keyring
 from aegis_core.blocking.facade import Facade
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
@@ -41,8 +43,15 @@ class AuditTrail(Facade[AsyncAuditTrail]):
         return self._open().submit(event)
 
     def record(self, event: AuditEvent, /, *, within: object | None = None) -> Receipt:
-        """See `aegis_core.audit.AuditTrail.record`."""
-        return self._run(lambda service: service.record(event, within=within))
+        """See `aegis_core.audit.AuditTrail.record`. ``within`` is used on the caller's own thread, and nowhere else."""
+        if within is None:
+            return self._run(lambda service: service.record(event))
+        sink, entry = self._run(lambda service: service._joining(event))
+        try:
+            sink.join_sync([entry], within)
+        except Exception as exc:  # noqa: BLE001 - classified and raised
+            raise as_error(exc, self._open()._sink, "audit.record") from exc.__cause__
+        return Receipt(entry.id, None, leaf_hash(entry.body))
 
     def checkpoint(self) -> SignedCheckpoint:
         """See `aegis_core.audit.AuditTrail.checkpoint`."""

@@ -533,3 +533,41 @@ async def test_a_primary_that_cannot_run_here_is_refused_by_name(clinic):
     with pytest.raises(AegisError, match="cannot run on") as caught:
         await clinic.trail(sink)
     assert caught.value.code is ErrorCode.UNSUPPORTED
+
+
+async def test_a_transaction_that_commits_before_closing_is_not_left_to_the_next_process(clinic):
+    sink = JoiningAudit()
+    trail = await clinic.trail(sink)
+    receipt = await trail.record(Started(), within=sink.committed)
+    await trail.aclose()
+    assert await sink.find(receipt.event_id) == 0
+
+
+async def test_a_checkpoint_covers_what_transactions_have_committed(clinic):
+    sink = JoiningAudit()
+    trail = await clinic.trail(sink)
+    await trail.record(Started(), within=sink.committed)
+    assert (await trail.checkpoint()).size == 1
+
+
+async def test_a_primary_that_cannot_be_asked_for_transactions_is_not_taken_for_a_rollback(clinic):
+    class Deaf(JoiningAudit):
+        async def joined(self, limit, /):
+            raise AegisError(ErrorCode.UNAVAILABLE, "gone")
+
+    sink = Deaf()
+    trail = await clinic.trail(sink)
+    receipt = await trail.record(Started(), within=sink.committed)
+    with pytest.raises(AegisError) as caught:
+        await trail.prove(receipt)
+    assert caught.value.code is ErrorCode.UNAVAILABLE
+    assert (await trail.record(Started(1))).index == 0
+
+
+async def test_a_closed_trail_joins_no_transaction(clinic):
+    sink = JoiningAudit()
+    trail = await clinic.trail(sink)
+    await trail.aclose()
+    with pytest.raises(AegisError, match="not open"):
+        await trail.record(Started(), within=sink.committed)
+    assert sink.committed == []
