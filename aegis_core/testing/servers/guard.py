@@ -153,8 +153,8 @@ class _Guard:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, self.gentle)
         for _ in range(_STEPS):
-            if server.poll() is not None and not _descendants():
-                return
+            if server.poll() is not None:
+                break
             time.sleep(_STEP)
         _signal_all(signal.SIGKILL)
 
