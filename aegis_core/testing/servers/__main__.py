@@ -27,6 +27,10 @@ def up(names: Sequence[str], write: Callable[[str], object], wait: Callable[[], 
     """
     try:
         servers = [known(name) for name in names]
+        for server in servers:
+            if reason := server.missing():
+                write(f"{server.name}: {reason}\n")
+                return 2
         with contextlib.ExitStack() as stack:
             for server in servers:
                 running = stack.enter_context(Running(server))
@@ -35,12 +39,13 @@ def up(names: Sequence[str], write: Callable[[str], object], wait: Callable[[], 
                     write(f"  {fact}: {value}\n")
                 write(f"  folder: {running.folder}\n  log: {running.folder / 'server.log'}\n")
             write("Ctrl-C ends and removes all of it.\n")
-            with contextlib.suppress(KeyboardInterrupt):
-                wait()
-    except (ValueError, Missing) as error:
+            wait()
+    except KeyboardInterrupt:
+        return 0
+    except ValueError as error:
         write(f"{error}\n")
         return 2
-    except (NotReady, OSError) as error:
+    except (Missing, NotReady, OSError) as error:
         write(f"{error}\n")
         return 1
     return 0
