@@ -15,12 +15,16 @@ T = TypeVar("T")
 
 @attrs.frozen
 class StorageCapabilities(Capabilities):
-    """`create`: create-if-absent is atomic. `match`: etag conditions are atomic. `largest`: bytes of one object."""
+    """`create`: create-if-absent is atomic. `match`: etag conditions are atomic. `largest`: bytes of one object.
+
+    `longest_key`: bytes of a key, where a store takes fewer than `LARGEST_KEY`; a longer one is ``invalid_argument``.
+    """
 
     create: bool = False
     match: bool = False
     multi_host: bool = False
     largest: int | None = None
+    longest_key: int | None = None
 
 
 class Reader(Protocol):

@@ -8,6 +8,7 @@ import anyio
 import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
+import attrs
 
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.storage.model import LARGEST_PIECE, ByteRange, Key, ObjectInfo, Replace
@@ -112,6 +113,20 @@ def a_body(size: int, seed: int = 0) -> bytes:
     """That many bytes; another seed gives other bytes."""
     # 251 is prime: no two pieces of a store look alike.
     return (bytes((seed + i * 7) & 0xFF for i in range(251)) * (size // 251 + 1))[:size]
+
+
+def fitting(h: StorageHarness, keys: Iterable[Key]) -> list[Key]:
+    """Those of the keys that are not too long for the adapter."""
+    longest = h.capabilities.longest_key
+    return [key for key in keys if longest is None or len(key) <= longest]
+
+
+def agrees(h: StorageHarness, one: ObjectInfo, other: ObjectInfo) -> bool:
+    """Whether two descriptions are of one object. A harness whose server does not tell the date of what it has just
+    written says by how many seconds the dates may differ, as ``date_tolerance``.
+    """
+    apart = abs((one.modified - other.modified).total_seconds())
+    return attrs.evolve(one, modified=other.modified) == other and apart <= getattr(h, "date_tolerance", 0.0)
 
 
 def creation(h: StorageHarness) -> Replace:

@@ -20,6 +20,7 @@ from aegis_core.testing.kits.storage_harness import (
     StorageHarness,
     creation,
     find,
+    fitting,
     get,
     list_all,
     nothing_left,
@@ -35,17 +36,22 @@ if TYPE_CHECKING:
 @storage_kit.case
 async def keeps_every_key_apart(h: StorageHarness) -> None:
     """Each key is an object of its own: long segments, keys below keys, upper and lower case."""
+    keys = fitting(h, AWKWARD_KEYS)
     async with opened(h) as adapter, opened(h) as other:
-        for number, key in enumerate(AWKWARD_KEYS):
+        for number, key in enumerate(keys):
             await put(adapter, key, b"%d" % number, replace=True)
-        for number, key in enumerate(AWKWARD_KEYS):
+        for number, key in enumerate(keys):
             expect(await get(other, key) == b"%d" % number, "each key has its own object")
         listed = [info.key for info in await list_all(other, limit=3)]
-        expect(listed == sorted(AWKWARD_KEYS), "every key is listed, as it was given, in order")
-        for key in AWKWARD_KEYS[::2]:
+        expect(listed == sorted(keys), "every key is listed, as it was given, in order")
+        for key in keys[::2]:
             await adapter.delete(key)
-        for number, key in enumerate(AWKWARD_KEYS):
+        for number, key in enumerate(keys):
             expect(await find(other, key) == (b"%d" % number if number % 2 else None), "a deletion is of one key only")
+        if h.capabilities.longest_key is not None:
+            for attempt in (adapter.stat, adapter.delete):
+                with expect_error(ErrorCode.INVALID_ARGUMENT):
+                    await attempt(Key("_/" + "x" * (h.capabilities.longest_key - 1)))
 
 
 @storage_kit.case
