@@ -106,7 +106,8 @@ class S3Writer:
 
     def _grow(self, size: int) -> None:
         # Small objects take what they need; a large one gets its whole part at once, and is not copied again.
-        size = min(max(size, 2 * len(self._buffer)), _SMALL) if size <= _SMALL else self._store.part_size
+        part_size = self._store.part_size
+        size = part_size if size > _SMALL else min(max(size, 2 * len(self._buffer)), _SMALL, part_size)
         larger = bytearray(size)
         larger[: self._filled] = memoryview(self._buffer)[: self._filled]
         self._buffer = larger
