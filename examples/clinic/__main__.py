@@ -174,7 +174,9 @@ def run(options: argparse.Namespace, /) -> int:
         print(tamper(log, options.home / "tampered", done.verifier_keys))
     if not done.verdict.intact:
         return NOT_INTACT
-    return FAILED if report.hits or intake.refusals else OK
+    if report.hits or intake.refusals:
+        return FAILED
+    return TRY_AGAIN if done.outcome.letters["queued"] else OK
 
 
 def main(argv: Sequence[str] | None = None, /) -> int:

@@ -63,8 +63,8 @@ class Progress:
         share = self._done / self._total if self._total else 1.0
         text = f"{self._label:<10} {self._done:>5} of {self._total}"
         if self._terminal:
-            bar = f"\r{text} {self._full * round(share * _WIDTH):<{_WIDTH}} {self._note}"
-            columns = shutil.get_terminal_size().columns  # one more would wrap, and never be overwritten
-            print(f"{bar[:columns]:<{columns}}", end="", file=self._out, flush=True)
+            bar = f"{text} {self._full * round(share * _WIDTH):<{_WIDTH}} {self._note}"
+            columns = shutil.get_terminal_size().columns - 1  # a full line may wrap, and would never be overwritten
+            print(f"\r{bar[:columns]:<{columns}}", end="", file=self._out, flush=True)
         else:
             print(f"{text} {share:>5.0%}  {self._note}".rstrip(), file=self._out, flush=True)

@@ -28,9 +28,14 @@ _PARTS: Final = re.compile(r"[\s,.()'’-]+")
 _LETTER: Final = "[^\\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
 _RECIPIENT_LINE: Final = re.compile(rb"^To:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.MULTILINE | re.IGNORECASE)
 _END_OF_HEADERS: Final = re.compile(rb"\r?\n\r?\n")
-_RANDOM_ID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{16,}"
-_RANDOM_OCTETS: Final = re.compile(_RANDOM_ID.encode())
-_RANDOM_TEXT: Final = re.compile(_RANDOM_ID)
+#: UUIDs, long hexadecimal with a letter in it, times with fractions of a second, and times counted from 1970.
+_BY_CHANCE: Final = (
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{16,}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3,9}Z"
+    r'|(?:_at|created)": ?[0-9]{13,16}(?![0-9])'
+)
+_CHANCE_OCTETS: Final = re.compile(_BY_CHANCE.encode())
+_CHANCE_TEXT: Final = re.compile(_BY_CHANCE)
 _BASE64_TEXT: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 
 
@@ -90,8 +95,9 @@ def search(root: Path, wanted: Iterable[str], /, *, also: Iterable[tuple[str, by
     """Look through every file below ``root`` and its name, and through what else is given as name and bytes.
 
     Mails are looked through as they lie there and decoded; only their ``To:`` line may hold an address. Numbers are not
-    looked for inside random identifiers (UUIDs, and hexadecimal strings of 16 characters and more that hold a letter),
-    nor words of under four letters inside base64 of 40 characters and more: there they would be chance.
+    looked for inside random identifiers (UUIDs, and hexadecimal strings of 16 characters and more that hold a letter)
+    and in times, nor words of under four letters inside base64 of 40 characters and more: there
+    they would be chance.
     """
     wanted = frozenset(wanted)
     looker = _Looker(wanted)
@@ -142,9 +148,12 @@ class _Looker:
                 words.append(re.escape(needle))
                 continue
             is_number = not any(character.isalpha() for character in needle)
-            for form, encoded in dict.fromkeys(encodings(needle)):
+            forms: dict[bytes, str] = {}
+            for form, encoded in encodings(needle):  # of an ASCII name, several are the same
                 if len(encoded) >= _GRAM:
-                    self._grams[encoded[:_GRAM]].append((form, encoded, is_number))
+                    forms.setdefault(encoded, form)
+            for encoded, form in forms.items():
+                self._grams[encoded[:_GRAM]].append((form, encoded, is_number))
         self._word = re.compile(rf"(?<!{_LETTER})(?:{'|'.join(words)})(?!{_LETTER})") if words else None
 
     def hits(self, path: Path, content: bytes) -> Iterator[Hit]:
@@ -159,7 +168,7 @@ class _Looker:
                     continue
                 if is_number and form == "raw":
                     if random is None:
-                        random = [found.span() for found in _RANDOM_OCTETS.finditer(content)]
+                        random = [found.span() for found in _CHANCE_OCTETS.finditer(content)]
                     if _is_inside(random, offset, offset + len(encoded)):
                         continue
                 yield Hit(path, offset, form)
@@ -175,7 +184,7 @@ class _Looker:
         found = list(self._word.finditer(text))
         if not found:
             return
-        ids = [each.span() for each in _RANDOM_TEXT.finditer(text)]
+        ids = [each.span() for each in _CHANCE_TEXT.finditer(text)]
         base64s = [each.span() for each in _BASE64_TEXT.finditer(text)]
         for each in found:
             is_number = not any(character.isalpha() for character in each.group())
