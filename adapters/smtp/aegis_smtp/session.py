@@ -89,10 +89,21 @@ class Session:
                 self._smtp.starttls(context=server.context)
             self._smtp.ehlo_or_helo_if_needed()
             if server.user is not None:
-                self._smtp.login(server.user, server.password or "")
+                self._log_in(server.user, server.password or "")
         except BaseException:
             self._smtp.close()
             raise
+
+    def _log_in(self, user: str, password: str) -> None:
+        """Authenticate by one mechanism: a server that counts refusals hangs up on a client that tries them all."""
+        offered = self._smtp.esmtp_features.get("auth", "").upper().split()
+        self._smtp.user, self._smtp.password = user, password
+        if "PLAIN" in offered:
+            self._smtp.auth("PLAIN", self._smtp.auth_plain)
+        elif "LOGIN" in offered:
+            self._smtp.auth("LOGIN", self._smtp.auth_login)
+        else:
+            self._smtp.login(user, password)
 
     def wait_at_most(self, seconds: float, /) -> None:
         """Set the limit for each reply from now on."""

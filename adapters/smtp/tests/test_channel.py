@@ -60,7 +60,7 @@ class Server:
         )
 
     def _authenticate(self, server, session, envelope, mechanism, auth_data):
-        return AuthResult(success=auth_data.password == b"right")
+        return AuthResult(success=auth_data.password == b"right", handled=False)
 
     async def handle_EHLO(self, server, session, envelope, hostname, responses):
         self.connections += 1
