@@ -1,5 +1,6 @@
 """`KeyVault` on AWS KMS: keys that never leave it."""
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -29,6 +30,9 @@ _ARN: Final = r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:"
 _KEY_ID: Final = re.compile(rf"(?:{_ARN}key/)?{_UUID}", re.ASCII)
 _WANTED: Final = re.compile(rf"(?:(?:{_ARN}key/)?{_UUID}|(?:{_ARN})?alias/[A-Za-z0-9/_-]{{1,250}})", re.ASCII)
 _INTEGRITY: Final = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
+_VERSION: Final = b"\x01"
+_SUM_SIZE: Final = 16
+_DOMAIN: Final = b"aegis/awskms/v1\0"
 _ADVICE: Final = "KMS does not know the key: create it, or mend the URL"
 
 
@@ -100,26 +104,28 @@ class AwsKms:
         held = KeyMaterial(key)
         del key  # a traceback shows locals: from here on none of ours is the key
         check_wrappable(held, adapter=self.name)
-        context_octets(context, adapter=self.name)
+        bound = context_octets(context, adapter=self.name)
 
         def call(client: Any) -> WrappedKey:
             answer = client.encrypt(KeyId=self._key, Plaintext=held.octets, EncryptionContext=dict(context))
-            return WrappedKey(str(answer["KeyId"]), bytes(answer["CiphertextBlob"]))
+            key_id, sealed = str(answer["KeyId"]), bytes(answer["CiphertextBlob"])
+            return WrappedKey(key_id, _VERSION + _sum(key_id, bound, sealed) + sealed)
 
         return await self._hop("vault.wrap", call)
 
     async def unwrap(self, wrapped: WrappedKey, /, *, context: Mapping[str, str]) -> bytes:
-        context_octets(context, adapter=self.name)
+        bound = context_octets(context, adapter=self.name)
         if not _KEY_ID.fullmatch(wrapped.key_id):
             refuse_missing(self.name)
-        if not wrapped.blob:
+        # KMS may answer a damaged blob, or one of another key, as it answers who may not use the key. What is only
+        # damaged or mixed up is known before it is asked; what was forged is refused there.
+        head, sealed = wrapped.blob[: 1 + _SUM_SIZE], wrapped.blob[1 + _SUM_SIZE :]
+        if not sealed or head != _VERSION + _sum(wrapped.key_id, bound, sealed):
             refuse_blob(self.name)
 
         def call(client: Any) -> KeyMaterial | None:
             try:
-                answer = client.decrypt(
-                    KeyId=wrapped.key_id, CiphertextBlob=wrapped.blob, EncryptionContext=dict(context)
-                )
+                answer = client.decrypt(KeyId=wrapped.key_id, CiphertextBlob=sealed, EncryptionContext=dict(context))
             except botocore.exceptions.ClientError as error:
                 if as_refusal(error).name in _INTEGRITY:
                     return None
@@ -220,6 +226,10 @@ class _Whole:
 
 def _header(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode("latin-1")
+
+
+def _sum(key_id: str, context: bytes, sealed: bytes) -> bytes:
+    return hashlib.sha256(_DOMAIN + key_id.encode() + b"\0" + context + b"\0" + sealed).digest()[:_SUM_SIZE]
 
 
 def _tail(key_id: str) -> str:
