@@ -153,9 +153,8 @@ class PostgresAudit:
         ids = arrays.uuids([entry.id.bytes for entry in entries])
         bodies = arrays.byteas([entry.body for entry in entries])
         try:
-            return (
-                connection.execute(self._append_sql, (ids, bodies, expected_size, expected_size)).rowcount
-                == len(entries)
+            return connection.execute(self._append_sql, (ids, bodies, expected_size, expected_size)).rowcount == len(
+                entries
             )
         except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected):
             return False  # known ids, or another host at the same size

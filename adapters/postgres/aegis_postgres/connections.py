@@ -157,7 +157,9 @@ class Connections:
             raise ForkedError("the database adapter")
         limiter = self._limiter
         if limiter is None:
-            raise AegisError(ErrorCode.UNAVAILABLE, "it is not open", operation=operation, adapter=ADAPTER, retryable=False)
+            raise AegisError(
+                ErrorCode.UNAVAILABLE, "it is not open", operation=operation, adapter=ADAPTER, retryable=False
+            )
         until = self._until()
         return await anyio.to_thread.run_sync(self._run, work, until, operation, limiter=limiter)
 

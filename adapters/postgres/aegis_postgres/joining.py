@@ -85,7 +85,7 @@ async def join_async(schema: str, identity: UUID, entries: Sequence[Entry], tran
         result = await alchemy.exec_driver_sql(*_statement(schema, identity, entries))
         if result.rowcount != len(entries):
             _refuse((await alchemy.exec_driver_sql(*_question(schema, identity, entries))).fetchone())
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - the driver may be anybody's
         raise _wrapped(exc) from None
 
 
@@ -117,7 +117,7 @@ def _question(schema: str, identity: UUID, entries: Sequence[Entry]) -> tuple[An
 def _stored(run: Any) -> int:
     try:
         return int(run())
-    except Exception as exc:
+    except Exception as exc:  # noqa: BLE001 - the driver may be anybody's
         raise _wrapped(exc) from None
 
 
