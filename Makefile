@@ -9,7 +9,7 @@ NOX := .venv/bin/nox
 .DEFAULT_GOAL := test
 
 demo: .venv/.nox-ready
-	@$(NOX) -s demo -- $(INPUT)
+	@$(NOX) -s demo -- $(if $(INPUT),"$(INPUT)")
 
 test: .venv/.nox-ready
 	@$(NOX) -s tests

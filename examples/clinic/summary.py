@@ -4,6 +4,7 @@ import resource
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 import attrs
 
@@ -87,7 +88,13 @@ def summary(done: Done, report: Report | None, /) -> str:
 def _check_it_yourself(home: Home) -> list[str]:
     if home.log is None:
         return []
-    return [f"  check it yourself: python -m aegis_core.audit.verifier {home.log} --key {home.log / 'verifier-keys'}"]
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):  # the one that has what it needs, in as few letters as it takes
+        python = python.relative_to(Path.cwd())
+    return [
+        "  check it yourself:",
+        f"  {python} -m aegis_core.audit.verifier {home.log} --key {home.log / 'verifier-keys'}",
+    ]
 
 
 def _counts(counter: Mapping[str, int]) -> str:

@@ -123,7 +123,7 @@ def test_every_read_and_write_is_on_record_for_the_purpose_by_whom_and_about_who
 def test_the_summary_counts_every_entry_and_the_command_it_names_says_the_same(run, tmp_path, capsys):
     ended = run()
     size = re.search(r"(\d+) entries, root", ended.out)[1]
-    command = re.search(r"python -m aegis_core\.audit\.verifier (.*)", ended.out)[1].split()
+    command = re.search(r"python\S* -m aegis_core\.audit\.verifier (.*)", ended.out)[1].split()
     assert verifier_main(command) == 0
     assert f" {size} entries" in capsys.readouterr().out
 
