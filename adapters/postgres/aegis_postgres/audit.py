@@ -25,17 +25,19 @@ T = TypeVar("T")
 _PAGE: Final = 1000
 
 #: One statement, and so one round trip: takes over what was joined, and stores the batch if the size is as expected.
-#: The first part is read in the condition so that it runs first: two hosts then wait for each other in one order.
+#: The first part is read in the condition so that it runs first: two hosts then wait for each other in one order. It
+#: has the condition, too: a part that deletes runs whether or not the rest finds anything to do.
 _APPEND: Final = """
     WITH batch AS MATERIALIZED (
         SELECT id, body, place FROM unnest(%b, %b) WITH ORDINALITY AS given (id, body, place)
+    ), fits AS MATERIALIZED (
+        SELECT coalesce((SELECT max(idx) + 1 FROM {schema}.entries), 0) = %b::bigint AS yes
     ), taken AS (
-        DELETE FROM {schema}.joined USING batch WHERE joined.id = batch.id RETURNING 1
+        DELETE FROM {schema}.joined USING batch, fits WHERE joined.id = batch.id AND fits.yes RETURNING 1
     )
     INSERT INTO {schema}.entries (idx, id, body)
     SELECT %b::bigint + place - 1, id, body FROM batch
-    WHERE (SELECT count(*) FROM taken) >= 0
-      AND coalesce((SELECT max(idx) + 1 FROM {schema}.entries), 0) = %b::bigint
+    WHERE (SELECT count(*) FROM taken) >= 0 AND (SELECT yes FROM fits)
     ORDER BY place
 """
 
