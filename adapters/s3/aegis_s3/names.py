@@ -18,9 +18,10 @@ _KEYED: Final = str.maketrans("!*-.", "%-./")
 class Names:
     """Spells keys as names, and back.
 
-    ``plain`` writes a key as it is. ``flat`` is for servers that keep names as folders and files: it replaces the slash,
-    so that ``a`` and ``a/b`` are both files, and splits what is longer than 255 bytes. Both sort as keys do: in ``flat``
-    a part that is followed by another has exactly 255 bytes, so no name sorts between a part and what is below it.
+    ``plain`` writes a key as it is. ``flat`` is for servers that keep names as folders and files: it replaces the
+    slash, so that ``a`` and ``a/b`` are both files, and splits what is longer than 255 bytes. Both sort as keys do: in
+    ``flat`` a part that is followed by another has exactly 255 bytes, so no name sorts between a part and what is
+    below it.
 
     Arguments:
         prefix: stands before every name; empty, or ends with a slash.

@@ -9,7 +9,6 @@ from datetime import datetime
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_s3.bucket import ADAPTER, Bucket
 from aegis_s3.store import Store, plainly
-from aegis_s3.wire import Limit
 
 
 class Parts:

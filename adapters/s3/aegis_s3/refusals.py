@@ -108,7 +108,7 @@ _ADVICE: Final[Mapping[str | ErrorCode, str]] = {
     "KMSInvalidStateException": "the key is disabled or about to be deleted: enable it",
     "DisabledException": "the key is disabled: enable it",
     ErrorCode.NOT_FOUND: "there is no object with this key",
-    ErrorCode.PERMISSION_DENIED: "the server refused the credentials, or their policy does not allow this: look at both",
+    ErrorCode.PERMISSION_DENIED: "the server refused the credentials, or their policy forbids this: look at both",
     ErrorCode.PRECONDITION_FAILED: "the object is not the one that was named",
     ErrorCode.CONFLICT: "somebody else was writing here at the same time: do it again",
     ErrorCode.INTEGRITY: "what the server got is not what was sent: do it again",
@@ -186,7 +186,8 @@ def as_refusal(error: botocore.exceptions.ClientError, /) -> Refusal:
 
 def unreached(error: Exception, /, *, adapter: str) -> AegisError:
     """The error for a server that was not reached, or that broke off. The caller raises it without its cause: a
-    driver's exception shows the request's address, and a key stands in that."""
+    driver's exception shows the request's address, and a key stands in that.
+    """
     if is_certificate_failure(error):
         return AegisError(
             ErrorCode.PERMISSION_DENIED,
@@ -204,4 +205,4 @@ def unreached(error: Exception, /, *, adapter: str) -> AegisError:
 
 def is_success(status: int, /) -> bool:
     """Whether a status is one of the 200s."""
-    return _MULTIPLE_CHOICES > status >= 200  # noqa: PLR2004 - RFC 9110 §15.3
+    return _MULTIPLE_CHOICES > status >= 200

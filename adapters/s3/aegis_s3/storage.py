@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final, TypeVar
 
 import anyio.to_thread
@@ -205,7 +206,7 @@ class S3Storage:
         begins = self._names.beginning(prefix)
         behind = self._names.beginning(after) if after else ""
         stored, has_more = plainly(lambda: store.bucket.list(begins, behind, store.limit(), most=limit))
-        for one, two in zip(stored, stored[1:], strict=False):
+        for one, two in pairwise(stored):
             if one.name >= two.name:
                 raise AegisError(
                     ErrorCode.UNSUPPORTED,

@@ -30,7 +30,8 @@ _NO_ETAG: Final = "0" * 32
 
 def plainly(call: Callable[[], T], /) -> T:
     """Make a call to the bucket, and raise what it refuses as an `AegisError` without a cause: a driver's own
-    exceptions show addresses, and a key stands in those."""
+    exceptions show addresses, and a key stands in those.
+    """
     try:
         return call()
     except Refusal as error:

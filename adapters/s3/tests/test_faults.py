@@ -1,4 +1,4 @@
-"""Servers that are away, slow, strange or closed to us: the right code within the deadline, and recovery without restart."""
+"""Servers that are away, slow, strange or closed to us: the right code in time, and recovery without restart."""
 
 import socket
 import threading

@@ -55,6 +55,9 @@ async def test_conditions_hold_for_objects_in_parts(seaweedfs):
         assert not seaweedfs.unended()
 
 
+@pytest.mark.xfail(
+    strict=False, reason="SeaweedFS 4.48 checks If-None-Match of CompleteMultipartUpload without a lock: two may win"
+)
 @pytest.mark.anyio
 async def test_one_of_many_creators_in_parts_wins(seaweedfs):
     async with seaweedfs.opened(part_size=PART, parallel=1) as store:
