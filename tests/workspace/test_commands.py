@@ -34,7 +34,7 @@ def test_the_sessions_are_exactly_these():
     [
         (["test"], "nox -s tests"),
         (["demo"], "nox -s demo --"),
-        (["demo", "INPUT=some/folder"], "nox -s demo -- some/folder"),
+        (["demo", "INPUT=some/folder"], 'nox -s demo -- "some/folder"'),
         (["bench"], "nox -s bench --"),
         (["lint"], "nox -s lint"),
         (["types"], "nox -s types"),
