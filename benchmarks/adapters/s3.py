@@ -103,7 +103,7 @@ class Bench:
 
                 calls["obstore"] = obstore_
             took = await self.wall(calls)
-        peers = {name: took[name] for name in ("minio", "obstore") if name in took}
+        peers: dict[str, float] = {name: took[name] for name in ("minio", "obstore") if name in took}
         note = f"boto3: default client, {AT_ONCE} threads; aioboto3 pins another botocore and cannot be beside it"
         name = f"s3 {self.count:,} × 10 KiB puts at {AT_ONCE}"
         return [
