@@ -257,7 +257,7 @@ class Bucket:
                 return "x-amz-checksum-sha256", b64encode(hashlib.sha256(body).digest()).decode()
             case "md5":
                 return "content-md5", b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
-            case "none":
+            case _:
                 return "", ""
 
     def _call(

@@ -9,6 +9,7 @@ import anyio.to_thread
 import botocore.exceptions
 import urllib3
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from aegis_core.crypto.model import KeyMaterial
 from aegis_core.crypto.port import VaultCapabilities, WrappedKey
@@ -207,7 +208,8 @@ class AwsKms:
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 failure = Limit.current(clock, ADAPTER).failure(error)
             else:
-                return AWSResponse(request.url, answer.status, answer.headers, _Whole(answer.data))
+                headers = HTTPHeaders.from_dict(dict(answer.headers.items()))
+                return AWSResponse(request.url, answer.status, headers, _Whole(answer.data))
             raise failure
 
         found.client.meta.events.register("before-send.kms", send)

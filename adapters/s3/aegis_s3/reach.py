@@ -11,6 +11,7 @@ import boto3.session
 import botocore.exceptions
 import urllib3
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 
 from aegis_core.kernel.adapter import Environment
@@ -103,7 +104,9 @@ def _find(kind: Kind, reach: Reach, bucket: str) -> Found:
 
     def keep(request: Any, **_: object) -> AWSResponse:
         seen.append(request)
-        return AWSResponse(request.url, 200, {}, urllib3.HTTPResponse(BytesIO(nothing), preload_content=False))
+        return AWSResponse(
+            request.url, 200, HTTPHeaders(), urllib3.HTTPResponse(BytesIO(nothing), preload_content=False)
+        )
 
     # The one place that knows about regions, dual stacks, FIPS and hosts is boto3: ask it, and send nothing.
     client.meta.events.register(f"before-send.{kind}", keep)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final, TypeVar
 
 import botocore.exceptions
@@ -130,13 +131,13 @@ class Store:
         """End the uploads that are still owed, as far as the server lets us. Raises nothing."""
         for _ in range(len(self._owed)):
             try:
-                owed = self._owed.popleft()
+                name, upload_id = self._owed.popleft()
             except IndexError:  # another thread took it
                 return
             try:
-                plainly(lambda owed=owed: self.bucket.abort(*owed, Limit.clearing(self._clock, ADAPTER)))  # type: ignore[misc]
+                plainly(partial(self.bucket.abort, name, upload_id, Limit.clearing(self._clock, ADAPTER)))
             except AegisError:
-                self._owed.append(owed)
+                self._owed.append((name, upload_id))
                 return
 
 

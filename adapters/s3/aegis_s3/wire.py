@@ -137,13 +137,16 @@ class Wire:
             AegisError: ``unavailable``, ``deadline_exceeded`` or ``permission_denied``, without a cause.
         """
         timeout = limit.timeout()
-        sliced = body is not None and len(body) > _SLICE
+        sent = dict(headers)
+        payload: Any = body  # urllib3 takes views, and its types do not say so
+        if body is not None and len(body) > _SLICE:
+            payload, sent["Content-Length"] = _slices(body, go_on), str(len(body))
         try:
             return self._pool.urlopen(
                 method,
                 self._before + target,
-                body=_slices(body, go_on) if sliced and body is not None else body,
-                headers={**headers, "Content-Length": str(len(body))} if sliced and body is not None else dict(headers),
+                body=payload,
+                headers=sent,
                 timeout=timeout,
                 retries=False,
                 redirect=False,
