@@ -116,18 +116,18 @@ class Block(Plain):
     def __init__(self, place, connections):
         super().__init__(place, connections)
         self.connection.autocommit = True
-        self.transaction = self.connection.transaction()
-        self.transaction.__enter__()
+        self.block = self.connection.transaction()
+        self.transaction = self.block.__enter__()
 
     @property
     def handle(self):
         return self.transaction
 
     def commit(self):
-        self.transaction.__exit__(None, None, None)
+        self.block.__exit__(None, None, None)
 
     def rollback(self):
-        self.transaction.__exit__(psycopg.Rollback, psycopg.Rollback(), None)
+        self.block.__exit__(psycopg.Rollback, psycopg.Rollback(), None)
 
 
 class Alchemy:
