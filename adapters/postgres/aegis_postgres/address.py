@@ -11,13 +11,18 @@ from aegis_core.kernel.problems import Problem, SettingsError
 from aegis_core.kernel.registry import check_options
 from aegis_core.kernel.tls import plaintext_problem
 from aegis_core.kernel.url import ServiceUrl
+from aegis_postgres.schema import is_schema_name
 
 #: Options that go to libpq as they are.
 _LIBPQ: Final = ("sslmode", "sslrootcert", "sslcert", "sslkey", "channel_binding", "application_name")
 _OWN: Final = ("schema", "timeout", "connect_timeout", "erases")
 _MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_SCHEMA: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
 _WORDS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _plain_name(address: object, attribute: object, value: str) -> None:
+    if not is_schema_name(value):  # it is put into statements
+        raise SettingsError([Problem("postgresql", "the schema must be a plain lower-case name")])
 
 
 @attrs.frozen
@@ -39,7 +44,7 @@ class Address:
     port: int = 5432
     user: str | None = None
     password: str | None = attrs.field(default=None, repr=False)
-    schema: str = "aegis"
+    schema: str = attrs.field(default="aegis", validator=_plain_name)
     libpq: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     timeout: float = 15.0
     connect_timeout: int = 5
@@ -92,7 +97,7 @@ class Address:
         if not database or "/" in database:
             problem("names no database", "write postgresql://HOST/DATABASE")
         schema = options.get("schema", "aegis")
-        if _SCHEMA.fullmatch(schema) is None:
+        if not is_schema_name(schema):
             problem("the schema must be a plain lower-case name", "letters, digits and _, at most 63, not from pg_ on")
         timeout = _seconds(options.get("timeout", "15"))
         connect_timeout = _seconds(options.get("connect_timeout", "5"))

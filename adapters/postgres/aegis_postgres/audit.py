@@ -75,7 +75,7 @@ class PostgresAudit:
             return Health("down", "not open")
 
         def look(connection: Connection) -> tuple[int, int]:
-            row = connection.execute(f"SELECT count(*) FROM (SELECT FROM {self._schema}.joined LIMIT 10000) AS staged")
+            row = connection.ask(f"SELECT count(*) FROM (SELECT FROM {self._schema}.joined LIMIT 10000) AS staged")
             found = row.fetchone()
             return self._size(connection), 0 if found is None else int(found[0])
 
@@ -116,7 +116,7 @@ class PostgresAudit:
 
     async def find(self, event_id: UUID, /) -> int | None:
         def work(connection: Connection) -> int | None:
-            row = connection.execute(f"SELECT idx FROM {self._schema}.entries WHERE id = %s", (event_id,)).fetchone()
+            row = connection.ask(f"SELECT idx FROM {self._schema}.entries WHERE id = %s", (event_id,)).fetchone()
             return None if row is None else int(row[0])
 
         return await self._connections.run(work, operation="audit.find")
@@ -155,7 +155,7 @@ class PostgresAudit:
         ids = arrays.uuids([entry.id.bytes for entry in entries])
         bodies = arrays.byteas([entry.body for entry in entries])
         try:
-            return connection.execute(self._append_sql, (ids, bodies, expected_size, expected_size)).rowcount == len(
+            return connection.ask(self._append_sql, (ids, bodies, expected_size, expected_size)).rowcount == len(
                 entries
             )
         except (psycopg.errors.UniqueViolation, psycopg.errors.DeadlockDetected):
@@ -163,10 +163,10 @@ class PostgresAudit:
 
     def _append_with_care(self, connection: Connection, entries: Sequence[Entry], expected_size: int) -> Sequence[int]:
         with connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            connection.ask("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             size = self._size(connection)
             ids = arrays.uuids([entry.id.bytes for entry in entries])
-            rows = connection.execute(
+            rows = connection.ask(
                 f"SELECT idx, id, body FROM {self._schema}.entries WHERE id = ANY(%b)", (ids,), binary=True
             ).fetchall()
             found = {key: int(index) for index, key, _ in rows}
@@ -180,9 +180,9 @@ class PostgresAudit:
                 adapter=self.name,
             )
             fresh = admission.fresh
-            connection.execute(f"DELETE FROM {self._schema}.joined WHERE id = ANY(%b)", (ids,))
+            connection.ask(f"DELETE FROM {self._schema}.joined WHERE id = ANY(%b)", (ids,))
             if fresh:
-                connection.execute(
+                connection.ask(
                     f"INSERT INTO {self._schema}.entries (idx, id, body) SELECT %b::bigint + place - 1, id, body "
                     "FROM unnest(%b, %b) WITH ORDINALITY AS given (id, body, place)",
                     (
@@ -194,12 +194,12 @@ class PostgresAudit:
         return admission.indexes
 
     def _size(self, connection: Connection) -> int:
-        row = connection.execute(f"SELECT coalesce(max(idx) + 1, 0) FROM {self._schema}.entries").fetchone()
+        row = connection.ask(f"SELECT coalesce(max(idx) + 1, 0) FROM {self._schema}.entries").fetchone()
         assert row is not None
         return int(row[0])
 
     def _read(self, connection: Connection, start: int, stop: int) -> Sequence[Entry]:
-        rows = connection.execute(
+        rows = connection.ask(
             f"SELECT idx, id, body FROM {self._schema}.entries WHERE idx >= %s AND idx < %s ORDER BY idx",
             (start, stop),
             binary=True,

@@ -8,8 +8,8 @@ import contextlib
 import os
 import select
 import threading
-from collections.abc import Callable, Generator
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Final, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -52,11 +52,17 @@ class Connection(psycopg.Connection[Any]):
     deadline: float = float("inf")
     is_late: bool = False
 
-    def wait(self, gen: PQGen[Any], interval: float = 0.05) -> Any:
-        """Wait as psycopg does, and look at the time now and then."""
-        return super().wait(self._watched(gen), interval)
+    def ask(
+        self, statement: str, values: Sequence[object] = (), /, *, binary: bool = False
+    ) -> "psycopg.Cursor[tuple[Any, ...]]":
+        """Run one statement. Names in it are ours, or the schema's, which is checked to be a plain one."""
+        return self.execute(statement.encode(), values or None, binary=binary)
 
-    def _watched(self, gen: PQGen[Any]) -> PQGen[Any]:
+    def wait(self, gen: PQGen[T], interval: float = 0.05, *args: Any, **options: Any) -> T:
+        """Wait as psycopg does, and look at the time now and then."""
+        return super().wait(self._watched(gen), interval, *args, **options)
+
+    def _watched(self, gen: PQGen[T]) -> PQGen[T]:
         try:
             wanted = next(gen)
             while True:
@@ -66,7 +72,7 @@ class Connection(psycopg.Connection[Any]):
                     raise Late("the server did not answer in time")
                 wanted = gen.send(ready)
         except StopIteration as end:
-            return end.value
+            return cast("T", end.value)
 
 
 class Connections:
@@ -132,7 +138,7 @@ class Connections:
             idle, self._idle = self._idle, []
         if idle:
             with shielded():
-                await anyio.to_thread.run_sync(lambda: [connection.close() for connection in idle])
+                await anyio.to_thread.run_sync(_close, idle)
 
     def _let_go_of_parents(self) -> None:
         """After a fork the connections are still the parent's: they are neither used nor closed here."""
@@ -217,7 +223,7 @@ class Connections:
             raise not_connected(exc, self.address.place, operation) from None
         connection.deadline = until
         try:
-            connection.execute(_SESSION, (str(round(self.address.timeout * 1000)),))
+            connection.ask(_SESSION, (str(round(self.address.timeout * 1000)),))
         except psycopg.Error as exc:
             connection.close()
             raise not_connected(exc, self.address.place, operation) from None
@@ -238,6 +244,11 @@ def _translated(operation: str) -> Generator[None]:
         yield
     except psycopg.Error as exc:
         raise as_aegis(exc, operation) from None
+
+
+def _close(connections: Sequence[Connection]) -> None:
+    for connection in connections:
+        connection.close()
 
 
 def _is_alive(connection: Connection) -> bool:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import psycopg
@@ -10,6 +10,7 @@ from psycopg import pq
 
 from aegis_core.audit.port import Entry
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_postgres.connections import Connection
 from aegis_postgres.failure import ADAPTER, as_aegis, code_of
 
 _TAKES: Final = (
@@ -43,10 +44,9 @@ def join_here(schema: str, identity: UUID, entries: Sequence[Entry], transaction
         return
     target = _unwrapped(transaction)
     if not isinstance(target, psycopg.Connection):
-        execute = _sqlalchemy(target, wants_async=False)
-        if execute is None:
+        connection = _sqlalchemy(target)
+        if connection is None:
             raise _unknown("" if not _is_async(target) else "an async one needs record of the async trail; ")
-        connection = execute
         _check_alchemy(connection)
         stored = _stored(lambda: connection.exec_driver_sql(*_statement(schema, identity, entries)).rowcount)
         if stored != len(entries):
@@ -89,12 +89,12 @@ async def join_async(schema: str, identity: UUID, entries: Sequence[Entry], tran
         raise _wrapped(exc) from None
 
 
-def staged(connection: psycopg.Connection[Any], schema: str, limit: int, /) -> Sequence[Entry]:
+def staged(connection: Connection, schema: str, limit: int, /) -> Sequence[Entry]:
     """What was committed and has no index yet, in the order of writing.
 
     What stands under an id that another entry has is left out: it can never be stored.
     """
-    rows = connection.execute(
+    rows = connection.ask(
         f"SELECT joined.id, joined.body FROM {schema}.joined LEFT JOIN {schema}.entries ON entries.id = joined.id "
         "WHERE entries.id IS NULL OR entries.body = joined.body ORDER BY joined.place LIMIT %s",
         (max(limit, 0),),
@@ -152,8 +152,9 @@ def _plain(row: Any) -> Any:
 
 
 def _unwrapped(transaction: object) -> object:
+    """The connection of what psycopg's ``with connection.transaction() as …`` gives."""
     if isinstance(transaction, (psycopg.Transaction, psycopg.AsyncTransaction)):
-        return transaction.connection
+        return cast("Any", transaction).connection
     return transaction
 
 
@@ -179,23 +180,23 @@ def _is_async(target: object) -> bool:
     return isinstance(target, psycopg.AsyncConnection) or type(target).__name__.startswith("Async")
 
 
-def _sqlalchemy(target: object, *, wants_async: bool) -> Any:
+def _sqlalchemy(target: object) -> Any:
     """The SQLAlchemy connection of a session or connection; None: it is neither. Loads nothing by itself."""
-    engine = sys.modules.get("sqlalchemy.engine")
+    engine: Any = sys.modules.get("sqlalchemy.engine")
     if engine is None:
         return None
-    orm = sys.modules.get("sqlalchemy.orm")
+    orm: Any = sys.modules.get("sqlalchemy.orm")
     if orm is not None and isinstance(target, (orm.Session, orm.scoped_session)):
-        return target.connection()  # begins the session's transaction, if none is there
+        return cast("Any", target).connection()  # begins the session's transaction, if none is there
     return target if isinstance(target, engine.Connection) else None
 
 
 async def _async_sqlalchemy(target: object) -> Any:
-    extension = sys.modules.get("sqlalchemy.ext.asyncio")
+    extension: Any = sys.modules.get("sqlalchemy.ext.asyncio")
     if extension is None:
         return None
     if isinstance(target, (extension.AsyncSession, extension.async_scoped_session)):
-        return await target.connection()
+        return await cast("Any", target).connection()
     return target if isinstance(target, extension.AsyncConnection) else None
 
 

@@ -1,5 +1,6 @@
 """Our tables: one schema, numbered migrations, applied at open by whoever comes first."""
 
+import re
 from typing import Any, Final
 from uuid import UUID
 
@@ -54,6 +55,8 @@ MIGRATIONS: Final[tuple[tuple[int, str, str], ...]] = (
 )
 VERSION: Final = MIGRATIONS[-1][0]
 
+_NAME: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
+
 #: First half of the advisory lock's key; the second is the schema's name.
 _LOCK: Final = 0x61656769
 
@@ -64,6 +67,11 @@ class Found:
 
     version: int
     identity: UUID | None
+
+
+def is_schema_name(name: str, /) -> bool:
+    """Whether a name may stand in a statement as it is: lower-case letters, digits and ``_``, and not the server's."""
+    return _NAME.fullmatch(name) is not None
 
 
 def inspect(connection: psycopg.Connection[Any], schema: str, /) -> Found:
@@ -83,7 +91,7 @@ def inspect(connection: psycopg.Connection[Any], schema: str, /) -> Found:
         if holds_something:
             raise _wrong(f"the schema {schema!r} holds tables that are not ours: name another with ?schema=")
         return Found(0, None)
-    row = connection.execute(f"SELECT coalesce(max(number), 0) FROM {schema}.migrations").fetchone()
+    row = connection.execute(f"SELECT coalesce(max(number), 0) FROM {schema}.migrations".encode()).fetchone()
     assert row is not None
     version = int(row[0])
     if version < 1:
@@ -92,7 +100,7 @@ def inspect(connection: psycopg.Connection[Any], schema: str, /) -> Found:
         raise _wrong(
             f"the schema {schema!r} has version {version}, and this package knows none above {VERSION}: update it"
         )
-    row = connection.execute(f"SELECT id FROM {schema}.identity").fetchone()
+    row = connection.execute(f"SELECT id FROM {schema}.identity".encode()).fetchone()
     return Found(version, None if row is None else row[0])
 
 
@@ -103,9 +111,17 @@ def migrate(connection: psycopg.Connection[Any], schema: str, /) -> Found:
         connection: in autocommit mode; its user may create a schema, or owns this one.
 
     Raises:
-        AegisError: ``precondition_failed`` for a newer version, or somebody else's schema.
+        AegisError: ``precondition_failed`` for a newer version, or somebody else's schema; ``invalid_argument`` for a
+            name that is no plain one.
         psycopg.Error: the server refuses.
     """
+    if not is_schema_name(schema):
+        raise AegisError(
+            ErrorCode.INVALID_ARGUMENT,
+            "a schema's name is made of lower-case letters, digits and _, at most 63, and does not begin with pg_",
+            operation="open",
+            adapter=ADAPTER,
+        )
     found = inspect(connection, schema)
     if found.version == VERSION and found.identity is not None:
         return found
@@ -116,16 +132,18 @@ def migrate(connection: psycopg.Connection[Any], schema: str, /) -> Found:
             # Not `IF NOT EXISTS`: that needs the right to create schemas even where this one is there.
             there = connection.execute("SELECT FROM pg_catalog.pg_namespace WHERE nspname = %s", (schema,)).fetchone()
             if there is None:
-                connection.execute(f"CREATE SCHEMA {schema}")
+                connection.execute(f"CREATE SCHEMA {schema}".encode())
             connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {schema}.migrations "
-                "(number int PRIMARY KEY, name text NOT NULL, applied timestamptz NOT NULL DEFAULT now())"
+                f"CREATE TABLE IF NOT EXISTS {schema}.migrations (number int PRIMARY KEY, name text NOT NULL, "
+                "applied timestamptz NOT NULL DEFAULT now())".encode()
             )
         for number, name, statements in MIGRATIONS:
             if number > found.version:
                 connection.execute(statements.format(schema=schema).encode(), prepare=False)
                 connection.execute(
-                    f"INSERT INTO {schema}.migrations (number, name) VALUES (%s, %s)", (number, name), prepare=False
+                    f"INSERT INTO {schema}.migrations (number, name) VALUES (%s, %s)".encode(),
+                    (number, name),
+                    prepare=False,
                 )
     return inspect(connection, schema)
 

@@ -63,7 +63,7 @@ class PostgresState:
         if not self._connections.is_open:
             return Health("down", "not open")
         try:
-            await self._connections.run(lambda connection: connection.execute("SELECT 1"), operation="state.health")
+            await self._connections.run(lambda connection: connection.ask("SELECT 1"), operation="state.health")
         except AegisError as error:
             return Health("down", error.message)
         return Health("degraded" if self._warning else "up", self._warning)
@@ -80,9 +80,7 @@ class PostgresState:
         table = self._table(name)
 
         def work(connection: Connection) -> StateDocument | None:
-            row = connection.execute(
-                f"SELECT revision, body FROM {table} WHERE name = %s", (name,), binary=True
-            ).fetchone()
+            row = connection.ask(f"SELECT revision, body FROM {table} WHERE name = %s", (name,), binary=True).fetchone()
             return None if row is None else StateDocument(name, bytes(row[1]), str(row[0]))
 
         return await self._hop(work, "state.get")
@@ -136,7 +134,7 @@ class PostgresState:
         schema.still(connection, self._schema, self._identity)
 
     def _check_rights(self, connection: Connection) -> None:
-        row = connection.execute(
+        row = connection.ask(
             "SELECT has_table_privilege(%s, 'TRUNCATE') AND has_database_privilege(current_database(), 'TEMPORARY')",
             (f"{self._schema}.{_ERASABLE[0]}",),
         ).fetchone()
@@ -149,7 +147,7 @@ class PostgresState:
             )
 
     def _create(self, connection: Connection, table: str, name: str, body: bytes) -> str:
-        row = connection.execute(
+        row = connection.ask(
             f"INSERT INTO {table} (name, revision, body) VALUES (%s, nextval('{self._schema}.revision'), %b) "
             "ON CONFLICT (name) DO NOTHING RETURNING revision",
             (name, body),
@@ -159,7 +157,7 @@ class PostgresState:
         return str(row[0])
 
     def _replace(self, connection: Connection, table: str, name: str, body: bytes, expected: str) -> str:
-        row = connection.execute(
+        row = connection.ask(
             f"UPDATE {table} SET revision = nextval('{self._schema}.revision'), body = %b "
             "WHERE name = %s AND revision::text = %s RETURNING revision",
             (body, name, expected),
@@ -169,7 +167,7 @@ class PostgresState:
         return str(row[0])
 
     def _delete(self, connection: Connection, table: str, name: str, expected: str | None) -> None:
-        deleted = connection.execute(
+        deleted = connection.ask(
             f"DELETE FROM {table} WHERE name = %s AND (%s::text IS NULL OR revision::text = %s)",
             (name, expected, expected),
         ).rowcount
@@ -185,22 +183,22 @@ class PostgresState:
         operation = "state.delete" if body is None else "state.put"
         revision = ""
         with connection.transaction():
-            connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-            row = connection.execute(f"SELECT revision FROM {table} WHERE name = %s", (name,)).fetchone()
+            connection.ask(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            row = connection.ask(f"SELECT revision FROM {table} WHERE name = %s", (name,)).fetchone()
             there = None if row is None else str(row[0])
             if expected is not None and there != expected:
                 raise moved_on(name, operation=operation, adapter=self.name)
-            connection.execute(
+            connection.ask(
                 f"CREATE TEMPORARY TABLE staying ON COMMIT DROP AS SELECT * FROM {table} WHERE name <> %s", (name,)
             )
-            connection.execute(f"TRUNCATE {table}")
-            connection.execute(f"INSERT INTO {table} SELECT * FROM pg_temp.staying")
+            connection.ask(f"TRUNCATE {table}")
+            connection.ask(f"INSERT INTO {table} SELECT * FROM pg_temp.staying")
             if body is not None:
                 revision = self._create(connection, table, name, body)
         return revision
 
     def _names(self, connection: Connection, table: str, prefix: str, after: str, limit: int) -> list[str]:
-        rows = connection.execute(
+        rows = connection.ask(
             f"SELECT name FROM {self._schema}.{table} "
             "WHERE name >= %s AND name < %s AND name > %s ORDER BY name LIMIT %s",
             (prefix, prefix + "\x7f", after, limit),  # names are ASCII below DEL

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy.orm import Session
 
+from aegis_core.blocking.portal import PORTAL
 from aegis_core.testing.kit import pytest_cases
 from aegis_core.testing.kits.audit import AuditHarnessCapabilities, audit_kit
 from aegis_core.testing.kits.joins import joins_kit
@@ -256,3 +257,20 @@ async def test_a_long_transaction_of_others_keeps_no_erased_body(place):
         await erasing.delete("subjects/a")
         assert b"<seen-by-an-old-snapshot>" not in files_of(place)
     await erasing.aclose()
+
+
+BLOCKING = [
+    pytest.param(case, factory, id=f"{name}-{case.name}")
+    for name, kit, factory in (
+        ("state", state_kit, STORES["plain"]),
+        ("audit", audit_kit, audit),
+        ("joins", joins_kit, TRANSACTIONS["psycopg"]),
+    )
+    for case in kit.cases
+]
+
+
+@pytest.mark.parametrize(("case", "factory"), BLOCKING)
+def test_blocking_code_finds_the_same_promises_kept(case, factory):
+    if reason := PORTAL.run(lambda: case.check(factory)):
+        pytest.skip(reason)

@@ -31,12 +31,12 @@ class Visited(AuditEvent):
 @pytest.fixture
 def visits(place):
     with place.connect(autocommit=True) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS visits (number int)")
-        connection.execute("TRUNCATE visits")
+        connection.execute("CREATE TABLE IF NOT EXISTS numbered_visits (number int)")
+        connection.execute("TRUNCATE numbered_visits")
 
     def numbers():
         with place.connect() as connection:
-            return sorted(number for (number,) in connection.execute("SELECT number FROM visits"))
+            return sorted(number for (number,) in connection.execute("SELECT number FROM numbered_visits"))
 
     return numbers
 
@@ -63,12 +63,12 @@ def refuses_to_prove(error: AegisError) -> bool:
 
 def test_from_blocking_code_both_or_neither(place, visits, trail):
     with place.connect() as connection:
-        connection.execute("INSERT INTO visits VALUES (1)")
+        connection.execute("INSERT INTO numbered_visits VALUES (1)")
         kept = trail.record(Visited(1), within=connection)
         with pytest.raises(AegisError, check=refuses_to_prove):
             trail.prove(kept)
     with place.connect() as connection:
-        connection.execute("INSERT INTO visits VALUES (2)")
+        connection.execute("INSERT INTO numbered_visits VALUES (2)")
         lost = trail.record(Visited(2), within=connection)
         connection.rollback()
     assert kept.index is None
@@ -97,7 +97,7 @@ def test_blocking_code_uses_the_connection_on_its_own_thread(place, visits, trai
 def test_blocking_code_with_an_sqlalchemy_session(place, visits, trail):
     engine = sqlalchemy.create_engine(place.url.replace("postgresql:", "postgresql+psycopg:"))
     with Session(engine) as session, session.begin():
-        session.execute(sqlalchemy.text("INSERT INTO visits VALUES (1)"))
+        session.execute(sqlalchemy.text("INSERT INTO numbered_visits VALUES (1)"))
         kept = trail.record(Visited(1), within=session)
     with Session(engine) as session:
         lost = trail.record(Visited(2), within=session)
@@ -121,7 +121,7 @@ on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True
 async def test_an_async_connection_both_or_neither(place, visits):
     async with opened(place) as trail:
         async with await psycopg.AsyncConnection.connect(place.url) as connection:
-            await connection.execute("INSERT INTO visits VALUES (1)")
+            await connection.execute("INSERT INTO numbered_visits VALUES (1)")
             kept = await trail.record(Visited(1), within=connection)
         async with await psycopg.AsyncConnection.connect(place.url, autocommit=True) as connection:
             async with connection.transaction() as transaction:
@@ -142,7 +142,7 @@ async def test_an_async_sqlalchemy_session_both_or_neither(place, visits):
     engine = create_async_engine(place.url.replace("postgresql:", "postgresql+psycopg:"))
     async with opened(place) as trail:
         async with AsyncSession(engine) as session, session.begin():
-            await session.execute(sqlalchemy.text("INSERT INTO visits VALUES (1)"))
+            await session.execute(sqlalchemy.text("INSERT INTO numbered_visits VALUES (1)"))
             kept = await trail.record(Visited(1), within=session)
         async with AsyncSession(engine) as session:
             lost = await trail.record(Visited(2), within=session)
