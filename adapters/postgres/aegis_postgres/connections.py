@@ -252,19 +252,19 @@ def _close(connections: Sequence[Connection]) -> None:
 
 
 def _is_alive(connection: Connection) -> bool:
-    """Whether an idle connection still stands, without asking the server: a server that ended left a last word."""
-    if connection.closed:
+    """Whether an idle connection still stands, without asking the server.
+
+    A server says nothing to who asks nothing, but for its last word, or the end of the stream: what has something to
+    read is not used again.
+    """
+    if connection.closed or connection.pgconn.status != pq.ConnStatus.OK:
         return False
     try:
         poll = select.poll()
         poll.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
-        if poll.poll(0):
-            connection.pgconn.consume_input()
-            if poll.poll(0):  # still something: the end of the stream stays readable
-                return False
+        return not poll.poll(0)
     except (OSError, psycopg.Error):
         return False
-    return connection.pgconn.status == pq.ConnStatus.OK
 
 
 def _give_up(connection: Connection) -> None:
