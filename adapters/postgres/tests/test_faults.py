@@ -1,5 +1,6 @@
 """What goes wrong between us and the server has a code, a sentence and an end, and heals without a restart."""
 
+import os
 import socket
 import ssl
 import threading
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import attrs
 import psycopg
 import pytest
@@ -19,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from aegis_core.kernel.adapter import AdapterDeps
 from aegis_core.kernel.clock import SYSTEM_CLOCK
 from aegis_core.kernel.context import Context, using
-from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
 from aegis_core.kernel.problems import SettingsError
 from aegis_core.kernel.url import ServiceUrl
 from aegis_core.testing.kits.audit import make_entries
@@ -351,3 +353,39 @@ async def test_a_role_that_acknowledges_early_is_overruled(place):
         place.drop()
         with place.connect(autocommit=True) as connection:
             connection.execute("DROP ROLE hasty")
+
+
+def test_a_forked_child_uses_nothing_of_its_parent_and_may_open_anew(place):
+    async def parent() -> None:
+        sink = PostgresAudit(place.address)
+        await sink.open()
+        await sink.append(make_entries(2), expected_size=0)
+        child = os.fork()
+        if child == 0:
+            os._exit(_in_the_child(sink))
+        _, status = await anyio.to_thread.run_sync(os.waitpid, child, 0)
+        assert os.waitstatus_to_exitcode(status) == 7
+        assert await sink.size() == 3
+        assert list(await sink.append(make_entries(1), expected_size=3)) == [3]
+        await sink.aclose()
+
+    anyio.run(parent)
+
+
+def _in_the_child(sink: PostgresAudit) -> int:
+    """In a thread of its own, for the parent's loop runs on this one."""
+    codes = []
+
+    async def child() -> None:
+        try:
+            await sink.size()
+        except ForkedError:
+            await sink.open()
+            await sink.append(make_entries(1), expected_size=await sink.size())
+            await sink.aclose()
+            codes.append(7)
+
+    thread = threading.Thread(target=anyio.run, args=(child,))
+    thread.start()
+    thread.join(30)
+    return codes[0] if codes else 1
