@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final, Protocol, TypeVar
 
-import anyio
 import attrs
 
 from aegis_core.crypto.envelope import PREFIX_SIZE, Envelope
@@ -12,6 +11,7 @@ from aegis_core.crypto.keyring import Keyring
 from aegis_core.crypto.model import RingKey
 from aegis_core.crypto.stream import HEADER_SIZE, Buffer, plain_size
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.storage.model import ByteRange, Key, ObjectInfo
 from aegis_core.storage.port import StorageAdapter
 
@@ -126,5 +126,5 @@ async def closing(handle: C, /) -> AsyncGenerator[C]:
     try:
         yield handle
     finally:
-        with anyio.CancelScope(shield=True):
+        with shielded():
             await handle.aclose()

@@ -10,6 +10,7 @@ import attrs
 
 from aegis_core.crypto.stream import Opener, Span
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.storage.access import Access, Head, head_of
 from aegis_core.storage.events import ObjectRead
 from aegis_core.storage.failing import Wrapping
@@ -208,7 +209,7 @@ class ObjectReader:
             self._counted = True
             self._record.count(self._operation, self._error)
         if reader is not None:
-            with anyio.CancelScope(shield=True), Wrapping(self._access.adapter, self._operation):
+            with shielded(), Wrapping(self._access.adapter, self._operation):
                 await reader.aclose()
         if self._error is None:
             self._error = AegisError(ErrorCode.INVALID_ARGUMENT, "the reader was left")

@@ -16,6 +16,7 @@ import anyio.to_thread
 from aegis_core.crypto.stream import Sealer
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.files import classify_os_error
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.storage.port import Writer
 
 
@@ -171,7 +172,7 @@ class Feed:
         """Let go of the source's file. Idempotent."""
         if self._file is not None:
             file, self._file = self._file, None
-            with anyio.CancelScope(shield=True):
+            with shielded():
                 await anyio.to_thread.run_sync(file.close)
 
     async def _write(self, writer: Writer, *pieces: memoryview, last: bool = False) -> None:

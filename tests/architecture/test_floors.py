@@ -17,7 +17,12 @@ OPTIONAL = {
 }
 OPTIONAL_ANYWHERE = set().union(*OPTIONAL.values())
 #: Pure decisions that every adapter of a port must make alike: as good as a part of the port.
-OF_THE_PORT = {"aegis_core.audit.batch", "aegis_core.crypto.wrapping", "aegis_core.notifications.mime"}
+OF_THE_PORT = {
+    "aegis_core.audit.batch",
+    "aegis_core.crypto.wrapping",
+    "aegis_core.notifications.mime",
+    "aegis_core.storage.hops",
+}
 FOR_TESTS = {"_pytest", "hypothesis", "pytest", "trio"}
 PUBLIC_OF_A_ROOM = {"port", "model"}
 

@@ -17,6 +17,7 @@ from aegis_core.crypto.wrapping import check_wrappable, context_octets, refuse_b
 from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
 from aegis_core.kernel.errors import AegisError, ErrorCode, UnsupportedCapability
 from aegis_core.kernel.health import Health
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.problems import Problem, SettingsError
 from aegis_core.kernel.url import ServiceUrl
 from aegis_s3.reach import COMMON, Found, Reach, find, reach_of, unusable
@@ -77,7 +78,7 @@ class AwsKms:
     async def aclose(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
-            with anyio.CancelScope(shield=True):
+            with shielded():
                 await anyio.to_thread.run_sync(_close, opened)
 
     async def health(self) -> Health:

@@ -1,78 +1,27 @@
 """Reads one object: one request for all of it, and another where a connection breaks."""
 
-import threading
-from collections.abc import Callable
-from typing import TypeVar
-
-import anyio
-import anyio.to_thread
 import urllib3
 
 from aegis_core.kernel.errors import AegisError, ErrorCode
-from aegis_core.storage.model import LARGEST_PIECE, ByteRange, Key, ObjectInfo
+from aegis_core.storage.hops import HopReader
+from aegis_core.storage.model import ByteRange, Key, ObjectInfo
 from aegis_s3.bucket import ADAPTER
 from aegis_s3.store import HEADER_SIZE, MAGIC, Store, foreign, plainly
 
-T = TypeVar("T")
 
-
-class S3Reader:
+class S3Reader(HopReader):
     """Implements `Reader`. Goes on where a connection broke, if the object is still the same one."""
 
     def __init__(self, store: Store, key: Key, range: ByteRange | None) -> None:
+        super().__init__(adapter=ADAPTER)
         self._store = store
         self._key = key
         self._name = store.names.name(key)
         self._range = range
-        self._info: ObjectInfo | None = None
-        self._began = self._closed = self._ended = False
-        self._lock = threading.Lock()  # a task that is cancelled natively leaves its thread running
         self._answer: urllib3.BaseHTTPResponse | None = None
-        self._at = self._stop = 0
         self._resumed_at = -1
 
-    @property
-    def info(self) -> ObjectInfo:
-        if self._info is None:
-            raise AegisError(ErrorCode.INVALID_ARGUMENT, "info is known from the first read on", adapter=ADAPTER)
-        return self._info
-
-    async def read(self, take: Callable[[memoryview], T], /) -> T | None:
-        self._must_be_open()
-        if self._ended:
-            return None
-        self._began = True
-        return await anyio.to_thread.run_sync(self._read, take)
-
-    async def aclose(self) -> None:
-        self._closed = True
-        if self._began and not (self._ended and self._answer is None):
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._close)
-
-    def _must_be_open(self) -> None:
-        if self._closed:
-            raise AegisError(ErrorCode.INVALID_ARGUMENT, "this reader is closed", adapter=ADAPTER)
-
-    # What runs in the thread hop.
-
-    def _read(self, take: Callable[[memoryview], T]) -> T | None:
-        with self._lock:
-            self._must_be_open()
-            if self._info is None:
-                self._start()
-            size = min(self._stop - self._at, LARGEST_PIECE)
-            piece = self._piece(size) if size > 0 else b""
-            self._at += size
-            if self._at >= self._stop:
-                self._ended = True
-                self._release()
-            if size <= 0:
-                return None
-            with memoryview(piece) as view:
-                return take(view)
-
-    def _start(self) -> None:
+    def start(self) -> tuple[ObjectInfo, int, int]:
         wanted = self._range
         start = wanted.start if wanted is not None else 0
         last: int | None = None
@@ -86,16 +35,13 @@ class S3Reader:
         info = self._store.info(self._key, stored)
         if not start and not head.startswith(MAGIC):
             raise foreign()
-        self._at, self._stop = start, info.stored_size
-        if wanted is not None:
-            self._at, self._stop = wanted.within(info.stored_size)
-        self._info = info
+        return info, *(wanted or ByteRange(0)).within(info.stored_size)
 
-    def _piece(self, size: int) -> bytes:
+    def fetch(self, start: int, size: int, /) -> bytes:
         piece = self._fill(size)
         while len(piece) < size:
             # It broke off. Whoever got no further since the last time gives up.
-            reached = self._at + len(piece)
+            reached = start + len(piece)
             if reached == self._resumed_at:
                 raise _broken()
             self._resumed_at = reached
@@ -104,7 +50,7 @@ class S3Reader:
         return piece
 
     def _resume(self, at: int) -> None:
-        self._release()
+        self._drop()
         limit = self._store.limit()
         first, last = HEADER_SIZE + at, HEADER_SIZE + self._stop - 1
         try:
@@ -141,23 +87,21 @@ class S3Reader:
                 pieces.append(piece)
                 filled += len(piece)
                 continue
-            self._release()
+            self._drop()
             raise failure
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _release(self) -> None:
-        answer, self._answer = self._answer, None
-        if answer is None:
-            return
-        if self._ended:
-            answer.drain_conn()
-            answer.release_conn()
-        else:
-            answer.close()
+    def release(self) -> None:
+        if self._ended and self._answer is not None:
+            self._answer.drain_conn()
+            self._answer.release_conn()
+            self._answer = None
+        self._drop()
 
-    def _close(self) -> None:
-        with self._lock:
-            self._release()
+    def _drop(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.close()
 
 
 def _broken() -> AegisError:

@@ -11,6 +11,7 @@ import attrs
 from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
 from aegis_core.kernel.errors import AegisError, ErrorCode, UnsupportedCapability
 from aegis_core.kernel.health import Health
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.problems import Problem, SettingsError
 from aegis_core.kernel.url import ServiceUrl
 from aegis_core.storage.model import LARGEST_KEY, ByteRange, Key, Match, ObjectInfo, Page, Replace, checked_listing
@@ -111,7 +112,7 @@ class S3Storage:
     async def aclose(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
-            with anyio.CancelScope(shield=True):
+            with shielded():
                 await anyio.to_thread.run_sync(_close, opened)
 
     async def health(self) -> Health:

@@ -1,14 +1,10 @@
 """Writes one object: with one request, or, if it is larger than a part, in parts."""
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Literal, TypeVar
-
-import anyio
-import anyio.to_thread
+from typing import TypeVar
 
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.storage.hops import HopWriter
 from aegis_core.storage.model import Key, Match, ObjectInfo, Replace
 from aegis_s3.bucket import ADAPTER, Stored, is_etag
 from aegis_s3.parts import Parts
@@ -16,68 +12,25 @@ from aegis_s3.refusals import Refusal, refused
 from aegis_s3.store import Store, plainly
 
 T = TypeVar("T")
-Make = Callable[[], Iterable[bytes | memoryview]]
 
 _SMALL = 1 << 20
 
 
-class S3Writer:
-    """Implements `Writer`. Holds one ``make`` back, so that a small object is one thread hop and one request."""
+class S3Writer(HopWriter):
+    """Implements `Writer`: a small object is one thread hop and one request."""
 
     def __init__(self, store: Store, key: Key, replace: Replace) -> None:
+        super().__init__(adapter=ADAPTER)
         self._store = store
         self._key = key
         self._name = store.names.name(key)
         self._replace = replace
-        self._held: Make | None = None
-        self._state: Literal["usable", "failed", "closed"] = "usable"
-        self._began = False
-        self._lock = threading.Lock()  # a task that is cancelled natively leaves its thread running
         self._buffer = bytearray()
         self._filled = 0
         self._size = 0
         self._parts: Parts | None = None
 
-    async def write(self, make: Make, /) -> None:
-        self._must_be_usable()
-        held, self._held = self._held, make
-        if held is not None:
-            await self._hop(partial(self._drain, held))
-
-    async def commit(self) -> ObjectInfo:
-        self._must_be_usable()
-        return await self._hop(self._commit)
-
-    async def aclose(self) -> None:
-        self._held = None
-        if self._began and self._state != "closed":
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._discard)
-        self._state = "closed"
-
-    def _must_be_usable(self) -> None:
-        if self._state != "usable":
-            raise AegisError(
-                ErrorCode.INVALID_ARGUMENT, "this writer is closed, committed or failed before", adapter=ADAPTER
-            )
-
-    async def _hop(self, work: Callable[[], T]) -> T:
-        self._began = True
-        try:
-            return await anyio.to_thread.run_sync(work)
-        except BaseException:
-            if self._state == "usable":
-                self._state = "failed"
-            raise
-
-    # What runs in the thread hop.
-
-    def _drain(self, make: Make) -> None:
-        with self._lock:
-            self._must_be_usable()
-            self._pour(make())
-
-    def _pour(self, pieces: Iterable[bytes | memoryview]) -> None:
+    def pour(self, pieces: Iterable[bytes | memoryview], /) -> None:
         if not self._filled:
             self._take(self._store.header())
         for piece in pieces:
@@ -120,23 +73,18 @@ class S3Writer:
         self._parts.send(buffer, filled)
         self._buffer = self._parts.buffer()
 
-    def _commit(self) -> ObjectInfo:
-        with self._lock:
-            self._must_be_usable()
-            held, self._held = self._held, None
-            self._pour(held() if held is not None else ())
-            condition = self._condition()
-            if self._parts is None:
-                limit = self._store.limit()
-                with memoryview(self._buffer)[: self._filled] as body:
-                    stored = self._publish(lambda: self._store.bucket.put(self._name, body, limit, condition=condition))
-            else:
-                self._parts.send(self._buffer, self._filled)
-                etag, modified = self._parts.finish(condition, self._publish)
-                stored = Stored(self._name, 0, etag, modified)
-            self._state = "closed"
-            self._buffer = bytearray()
-            return ObjectInfo(self._key, self._size, stored.etag, stored.modified)
+    def publish(self) -> ObjectInfo:
+        condition = self._condition()
+        if self._parts is None:
+            limit = self._store.limit()
+            with memoryview(self._buffer)[: self._filled] as body:
+                stored = self._visibly(lambda: self._store.bucket.put(self._name, body, limit, condition=condition))
+        else:
+            self._parts.send(self._buffer, self._filled)
+            etag, modified = self._parts.finish(condition, self._visibly)
+            stored = Stored(self._name, 0, etag, modified)
+        self._buffer = bytearray()
+        return ObjectInfo(self._key, self._size, stored.etag, stored.modified)
 
     def _condition(self) -> Mapping[str, str]:
         match self._replace:
@@ -149,7 +97,7 @@ class S3Writer:
             case _:
                 return {"If-None-Match": "*"}
 
-    def _publish(self, call: Callable[[], T]) -> T:
+    def _visibly(self, call: Callable[[], T]) -> T:
         """The one request that makes the object visible; its refusals mean what ``replace`` says."""
         failure: AegisError
         try:
@@ -166,13 +114,11 @@ class S3Writer:
                 failure = refused(error, adapter=ADAPTER)
         raise failure
 
-    def _discard(self) -> None:
-        with self._lock:
-            self._state = "closed"
-            self._buffer = bytearray()
-            parts, self._parts = self._parts, None
-            if parts is not None:
-                parts.abandon()
+    def abandon(self) -> None:
+        self._buffer = bytearray()
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            parts.abandon()
 
 
 def _unwrapped(call: Callable[[], T]) -> T:

@@ -1,11 +1,9 @@
 """Objects as files below one folder: written beside, made durable, then published by one rename or link."""
 
 import os
-import threading
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -26,6 +24,7 @@ from aegis_core.local.filesystem.object_folder import (
     date_of,
     describe,
 )
+from aegis_core.storage.hops import HopReader, HopWriter
 from aegis_core.storage.model import (
     LARGEST_PIECE,
     ByteRange,
@@ -40,7 +39,6 @@ from aegis_core.storage.model import (
 from aegis_core.storage.port import StorageCapabilities
 
 T = TypeVar("T")
-Make = Callable[[], Iterable[bytes | memoryview]]
 
 
 class FileStorage:
@@ -103,157 +101,70 @@ class FileStorage:
         await anyio.to_thread.run_sync(self._folder.delete, key, place, only)
 
 
-class FileReader:
+class FileReader(HopReader):
     """Reads the object that lay there at the first `read`, also when another takes its place meanwhile."""
 
     def __init__(self, folder: ObjectFolder, key: Key, range: ByteRange | None) -> None:
+        super().__init__(adapter=NAME)
         self._folder = folder
         self._key = key
         self._place = place_of(key)
         self._range = range
-        self._info: ObjectInfo | None = None
-        self._began = self._closed = self._ended = False
-        self._lock = threading.Lock()  # a task that is cancelled natively leaves its thread running
         self._file: int | None = None
         self._mark: tuple[int, int] = (0, 0)
         self._buffer = bytearray()
-        self._at = self._stop = 0
 
-    @property
-    def info(self) -> ObjectInfo:
-        if self._info is None:
-            raise AegisError(ErrorCode.INVALID_ARGUMENT, "info is known from the first read on")
-        return self._info
-
-    async def read(self, take: Callable[[memoryview], T], /) -> T | None:
-        if self._closed:
-            raise AegisError(ErrorCode.INVALID_ARGUMENT, "this reader is closed")
-        if self._ended:
-            return None
-        self._began = True
-        return await anyio.to_thread.run_sync(self._read, take)
-
-    async def aclose(self) -> None:
-        self._closed = True
-        if self._began and not (self._ended and self._file is None):
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._close)
-
-    def _read(self, take: Callable[[memoryview], T]) -> T | None:
-        with self._lock:
-            if self._closed:
-                raise AegisError(ErrorCode.INVALID_ARGUMENT, "this reader is closed")
-            if self._file is None:
-                self._start()
-            size = min(self._stop - self._at, LARGEST_PIECE)
-            if size > 0:
-                self._fill(size)
-            self._at += size
-            if self._at >= self._stop:
-                self._ended = True
-                self._close_file()
-            if size <= 0:
-                return None
-            with memoryview(self._buffer)[:size] as view:
-                return take(view)
-
-    def _start(self) -> None:
+    def start(self) -> tuple[ObjectInfo, int, int]:
         self._file = self._folder.open_object(self._place)
         self._mark = self._look()
         info = describe(self._file, self._key)
-        self._at, self._stop = (self._range or ByteRange(0)).within(info.stored_size)
-        self._buffer = bytearray(min(self._stop - self._at, LARGEST_PIECE))
-        self._info = info
+        start, stop = (self._range or ByteRange(0)).within(info.stored_size)
+        self._buffer = bytearray(min(stop - start, LARGEST_PIECE))
+        return info, start, stop
 
     def _look(self) -> tuple[int, int]:
         assert self._file is not None
         now = os.fstat(self._file)
         return now.st_size, now.st_mtime_ns
 
-    def _fill(self, size: int) -> None:
+    def fetch(self, start: int, size: int, /) -> memoryview:
         assert self._file is not None
         filled = 0
-        with memoryview(self._buffer) as buffer:
-            while filled < size:
-                got = os.preadv(self._file, [buffer[filled:size]], HEADER_SIZE + self._at + filled)
-                if not got:
-                    break
-                filled += got
+        buffer = memoryview(self._buffer)[:size]
+        while filled < size:
+            got = os.preadv(self._file, [buffer[filled:]], HEADER_SIZE + start + filled)
+            if not got:
+                break
+            filled += got
         if filled < size or self._look() != self._mark:
             raise AegisError(
                 ErrorCode.CONFLICT,
                 "the file was changed while it was read: nothing but this store may write here",
                 adapter=NAME,
             )
+        return buffer
 
-    def _close_file(self) -> None:
+    def release(self) -> None:
+        self._buffer = bytearray()
         if self._file is not None:
             file, self._file = self._file, None
             os.close(file)
 
-    def _close(self) -> None:
-        with self._lock:
-            self._close_file()
-            self._buffer = bytearray()
 
-
-class FileWriter:
-    """Writes one object into a file of its own, and publishes that.
-
-    It holds one ``make`` back, so that an object that is written in one piece costs one thread hop.
-    """
+class FileWriter(HopWriter):
+    """Writes one object into a file of its own, and publishes that."""
 
     def __init__(self, folder: ObjectFolder, key: Key, replace: Replace) -> None:
+        super().__init__(adapter=NAME)
         self._folder = folder
         self._key = key
         self._replace = replace
-        self._held: Make | None = None
-        self._state: Literal["usable", "failed", "closed"] = "usable"
-        self._began = False
-        self._lock = threading.Lock()  # a task that is cancelled natively leaves its thread running
         self._file: int | None = None
         self._path: Path | None = None
         self._etag = b""
         self._size = 0
 
-    async def write(self, make: Make, /) -> None:
-        self._must_be_usable()
-        held, self._held = self._held, make
-        if held is not None:
-            await self._hop(partial(self._drain, held))
-
-    async def commit(self) -> ObjectInfo:
-        self._must_be_usable()
-        return await self._hop(self._commit)
-
-    async def aclose(self) -> None:
-        self._held = None
-        if self._began and self._state != "closed":
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._discard)
-        self._state = "closed"
-
-    def _must_be_usable(self) -> None:
-        if self._state != "usable":
-            raise AegisError(ErrorCode.INVALID_ARGUMENT, "this writer is closed, committed or failed before")
-
-    async def _hop(self, work: Callable[[], T]) -> T:
-        self._began = True
-        try:
-            return await anyio.to_thread.run_sync(work)
-        except BaseException:
-            if self._state == "usable":
-                self._state = "failed"
-            raise
-
-    # What runs in the thread hop.
-
-    def _drain(self, make: Make) -> None:
-        with self._lock:
-            self._must_be_usable()
-            self._write(make())
-
-    def _write(self, pieces: Iterable[bytes | memoryview]) -> None:
+    def pour(self, pieces: Iterable[bytes | memoryview], /) -> None:
         file = self._file
         if file is None:
             file, self._path = self._folder.new_temporary()
@@ -263,33 +174,26 @@ class FileWriter:
         for piece in pieces:
             self._size += _write_all(file, piece)
 
-    def _commit(self) -> ObjectInfo:
-        with self._lock:
-            self._must_be_usable()
-            held, self._held = self._held, None
-            self._write(held() if held is not None else ())
-            assert self._file is not None
-            assert self._path is not None
-            sync_file(self._file)
-            modified = date_of(os.fstat(self._file))
-            self._folder.publish(self._key, self._path, self._replace)
-            self._state = "closed"
-            self._path = None
-            os.close(self._file)
-            self._file = None
-            return ObjectInfo(self._key, self._size, self._etag.hex(), modified)
+    def publish(self) -> ObjectInfo:
+        assert self._file is not None
+        assert self._path is not None
+        sync_file(self._file)
+        modified = date_of(os.fstat(self._file))
+        self._folder.publish(self._key, self._path, self._replace)
+        self._path = None
+        file, self._file = self._file, None
+        os.close(file)
+        return ObjectInfo(self._key, self._size, self._etag.hex(), modified)
 
-    def _discard(self) -> None:
-        with self._lock:
-            self._state = "closed"
-            try:
-                if self._path is not None:
-                    self._path.unlink(missing_ok=True)
-                    self._path = None
-            finally:
-                if self._file is not None:
-                    os.close(self._file)
-                    self._file = None
+    def abandon(self) -> None:
+        try:
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)
+                self._path = None
+        finally:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
 
 
 def _write_all(file: int, piece: bytes | memoryview) -> int:

@@ -31,6 +31,7 @@ from aegis_core.kernel.files import (
     write_new,
 )
 from aegis_core.kernel.health import UP, Health
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.registry import check_options, local_path
 from aegis_core.kernel.state import StateCapabilities, StateDocument, check_body, check_listing, check_name, moved_on
 from aegis_core.kernel.url import ServiceUrl
@@ -106,7 +107,7 @@ class SqliteState:
         connection, self._connection = self._connection, None
         self._process = -1
         if connection is not None:
-            with anyio.CancelScope(shield=True):
+            with shielded():
                 await anyio.to_thread.run_sync(connection.close)
 
     async def health(self) -> Health:
