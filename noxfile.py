@@ -51,7 +51,7 @@ def install(session: nox.Session, *groups: str, core: bool = True, servers: bool
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments go to pytest."""
     install(session, "tests", servers=True)
-    session.run("pytest", *(session.posargs or ["-n", os.environ.get("AEGIS_WORKERS", "auto")]))
+    session.run("pytest", *(session.posargs or ["-n", os.environ.get("PYTEST_WORKERS", "auto")]))
 
 
 @nox.session

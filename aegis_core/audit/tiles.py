@@ -11,7 +11,6 @@ from aegis_core.audit.tree import HASH_SIZE, Subtrees, fold
 from aegis_core.kernel.errors import AegisError, ErrorCode
 
 WIDTH: Final = 256  #: hashes in a full tile, entries in a full bundle
-HIGHEST_LEVEL: Final = 5  #: 256**6 leaves are more than any log here holds
 LARGEST_BODY: Final = 65_535  #: bytes of an entry that its length prefix can tell
 
 _NAME: Final = re.compile(r"tile/(entries|[0-5])/((?:x\d{3}/)*\d{3})(?:\.p/([1-9]\d{0,2}))?", re.ASCII)

@@ -57,14 +57,7 @@ _SECRET: Final = "AEGIS_SECRET_"  # noqa: S105 - the prefix of names
 _NAMED: Final = "AEGIS_STORAGE__"
 _TENANT: Final = "TENANT_"
 #: Read by tests and demonstrations only.
-_OTHERS: Final = (
-    "AEGIS_VECTORS",
-    "AEGIS_KILLS",
-    "AEGIS_KILL_SEED",
-    "AEGIS_SERVERS",
-    "AEGIS_WORKERS",
-    "AEGIS_NODE_MODULES",
-)
+_OTHERS: Final = ("AEGIS_VECTORS", "AEGIS_KILLS", "AEGIS_SERVERS")
 KNOWN: Final = (_ENV, *(name for name, _ in _VARIABLES.values()), _LEVEL, _ON_LEAK, _ORIGIN, *_OTHERS)
 
 _ENVIRONMENTS: Final[tuple[Environment, ...]] = ("development", "test", "production")

@@ -3,7 +3,7 @@
 psycopg spells arrays item by item in Python; one join over prepared lengths costs a tenth of that.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from struct import Struct
 from typing import Final
@@ -74,9 +74,3 @@ class _UuidArrayDumper(_Spelled):
 
 class _ByteaArrayDumper(_Spelled):
     oid = 1001
-
-
-def of_entries(entries: Iterable[tuple[bytes, bytes]], /) -> tuple[UuidArray, ByteaArray]:
-    """Both arrays of pairs of an id and a body."""
-    pairs = list(entries)
-    return uuids([pair[0] for pair in pairs]), byteas([pair[1] for pair in pairs])

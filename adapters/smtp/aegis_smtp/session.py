@@ -138,9 +138,9 @@ class Session:
             options.append("SMTPUTF8")
             self._smtp.command_encoding = "utf-8"
         try:
-            self._expect(Stage.BEFORE, {250}, *self._smtp.mail(sender, options))
-            self._expect(Stage.BEFORE, {250, 251}, *self._smtp.rcpt(recipient))
-            self._expect(Stage.BEFORE, {354}, *self._smtp.docmd("DATA"))
+            _expect({250}, *self._smtp.mail(sender, options))
+            _expect({250, 251}, *self._smtp.rcpt(recipient))
+            _expect({354}, *self._smtp.docmd("DATA"))
         except Failure as failure:
             self._reset(failure)
             raise
@@ -154,16 +154,10 @@ class Session:
             self.close()
             raise Failure(Stage.HANDED, kind=type(error).__name__) from None
         self.sent += 1
-        # From here the server has spoken: what is no 250 was not taken.
-        self._expect(Stage.BEFORE, {250}, *reply)
-
-    def _expect(self, stage: Stage, good: set[int], code: int, reply: bytes) -> None:
-        if code in good:
-            return
-        if code < 200:  # what was said is no reply at all
-            raise Failure(Stage.HANDED if stage is Stage.HANDED else Stage.BEFORE, kind="an answer that is none")
-        found = _ENHANCED.match(reply.decode("ascii", "replace"))
-        raise Failure(stage, code, found.group(1) if found else "")
+        if not 200 <= reply[0] < 600:  # no reply at all: nobody knows what became of the message
+            self.close()
+            raise Failure(Stage.HANDED, kind="an answer that is none")
+        _expect({250}, *reply)  # the server has spoken: what is no 250 was not taken
 
     def _reset(self, failure: Failure) -> None:
         if failure.code == 421:
@@ -189,3 +183,9 @@ class Session:
     def close(self) -> None:
         """Close at once."""
         self._smtp.close()
+
+
+def _expect(good: set[int], code: int, reply: bytes) -> None:
+    if code not in good:
+        found = _ENHANCED.match(reply.decode("ascii", "replace"))
+        raise Failure(Stage.BEFORE, max(code, 0), found.group(1) if found else "")

@@ -210,9 +210,19 @@ async def test_a_lost_reply_is_uncertain_and_the_message_is_not_sent_again():
         assert len(server.mails) == 1
 
 
+@pytest.mark.anyio
+async def test_an_answer_to_the_message_that_is_none_is_uncertain():
+    said = (b"220 hello", b"250 hello", b"250 ok", b"250 ok", b"250 ok", b"354 go on", b"what?")
+    with scripted(*said, until_dot=True) as port:
+        sender = channel(f"smtp://127.0.0.1:{port}")
+        await sender.open()
+        assert (await sender.send(rendered(), key="k")).status == "uncertain"
+        await sender.aclose()
+
+
 @contextmanager
-def scripted(*lines):
-    """A server that says these lines, one a line that it hears, and then hangs up."""
+def scripted(*lines, until_dot=False):
+    """A server that says these lines, one a line (or message) that it hears, and then hangs up."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def talk():
@@ -226,7 +236,9 @@ def scripted(*lines):
                     for line in lines:
                         stream.write(line + b"\r\n")
                         stream.flush()
-                        stream.readline()
+                        heard = stream.readline()
+                        while until_dot and line.startswith(b"354") and heard not in {b".\r\n", b""}:
+                            heard = stream.readline()
                 except OSError:
                     pass
 

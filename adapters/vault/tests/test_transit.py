@@ -1,7 +1,6 @@
 """The transit engine as a key vault: the port's kit on a real OpenBao, its settings, and its faults."""
 
 import json
-import os
 import urllib.request
 from contextlib import asynccontextmanager
 
@@ -14,8 +13,6 @@ from aegis_core.kernel.problems import SettingsError
 from aegis_core.kernel.url import ServiceUrl
 from aegis_core.testing.kit import pytest_cases
 from aegis_core.testing.kits.keys import keys_kit
-from aegis_core.testing.servers.catalogue import CATALOGUE
-from aegis_core.testing.servers.server import Missing, Running
 from aegis_vault import TransitVault, from_url
 
 CONTEXT = {"tenant": "clinic-a"}
@@ -51,18 +48,10 @@ class Bao:
 
 
 @pytest.fixture(scope="module")
-def bao():
-    running = Running(CATALOGUE["openbao"])
-    try:
-        running.start()
-    except Missing as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(missing))
-    found = Bao(running)
+def bao(openbao_server):
+    found = Bao(openbao_server)
     found.set_up()
-    yield found
-    running.stop()
+    return found
 
 
 @pytest.fixture

@@ -21,11 +21,11 @@ class Azurite:
     def missing(self) -> str:
         if shutil.which("node") is None:
             return "needs Node.js"
-        return "" if self._script() else "npm install azurite, and name its folder in AEGIS_NODE_MODULES"
+        return "" if self._script() else "npm install azurite, and name its folder in NODE_MODULES"
 
     def _script(self) -> Path | None:
         for folder in (
-            os.environ.get("AEGIS_NODE_MODULES", "node_modules"),
+            os.environ.get("NODE_MODULES", "node_modules"),
             "/usr/lib/node_modules",
             "/usr/local/lib/node_modules",
         ):

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]
 ROOT = Path(__file__).parents[3]
 WRITER = Path(__file__).with_name("writer.py")
 KILLS = int(os.environ.get("AEGIS_KILLS", "3"))
-SEED = int(os.environ.get("AEGIS_KILL_SEED", random.SystemRandom().randrange(10**6)))
+SEED = int(os.environ.get("KILL_SEED", random.SystemRandom().randrange(10**6)))
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ async def test_four_processes_share_one_trail(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["file", "sqlite"])
 async def test_what_was_acknowledged_before_a_kill_is_there_exactly_once(tmp_path, kind):
-    print(f"AEGIS_KILL_SEED={SEED}")
+    print(f"KILL_SEED={SEED}")
     chance = random.Random(f"{SEED} {kind}")
     acknowledged = {}
     for number in range(KILLS):

@@ -40,7 +40,7 @@ def run(tmp_path):
             "aegis_core.testing.plugin",
             *options,
         ]
-        variables = {"PATH": "", "AEGIS_NODE_MODULES": str(tmp_path), "PYTHONPATH": os.getcwd(), **variables}
+        variables = {"PATH": "", "NODE_MODULES": str(tmp_path), "PYTHONPATH": os.getcwd(), **variables}
         ended = subprocess.run(
             command, cwd=tmp_path, env={**clean, **variables}, capture_output=True, text=True, check=False
         )
