@@ -77,11 +77,8 @@ def types(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """Run a morning in a small clinic; an argument names a FHIR bundle or folder to run it on."""
-    install(session, "demo")
-    if (ROOT / "examples" / "clinic" / "__main__.py").is_file():
-        session.run("python", "-m", "examples.clinic", *session.posargs)
-    else:
-        session.run("python", "examples/marks.py", *session.posargs)
+    install(session)
+    session.run("python", "-m", "examples.clinic", *session.posargs)
 
 
 @nox.session
