@@ -7,7 +7,6 @@ from typing import Final
 import anyio
 
 from aegis_core.audit.checkpoint import CheckpointSigner
-from aegis_core.audit.failure import as_error
 from aegis_core.audit.model import SignedCheckpoint
 from aegis_core.audit.port import AuditSink, Entry
 from aegis_core.audit.signing import Signing
@@ -24,6 +23,7 @@ from aegis_core.audit.tiles import (
 from aegis_core.audit.tree import Tree, subtree_nodes
 from aegis_core.kernel.clock import Clock
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.failing import as_error
 from aegis_core.kernel.metrics import Metrics
 from aegis_core.kernel.state import StateDocument, StateStore
 

@@ -9,9 +9,9 @@ import anyio
 
 from aegis_core.audit.bell import Bell
 from aegis_core.audit.draft import Answer, Draft, give, refuse
-from aegis_core.audit.failure import as_error
 from aegis_core.audit.port import AuditSink, Entry, JoinsTransactions
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.failing import as_error
 from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.metrics import Metrics
 from aegis_core.kernel.pending import Pending

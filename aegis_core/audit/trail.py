@@ -12,7 +12,6 @@ import anyio
 from anyio.abc import TaskGroup
 
 from aegis_core.audit.draft import Draft, own_loop
-from aegis_core.audit.failure import as_error
 from aegis_core.audit.model import SignedCheckpoint, Verdict
 from aegis_core.audit.note import check_name
 from aegis_core.audit.opening import OpenedEvent, Opener
@@ -41,6 +40,7 @@ from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import current
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError, UnsupportedCapability
+from aegis_core.kernel.failing import as_error
 from aegis_core.kernel.health import Health
 from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.metrics import NO_METRICS, Metrics

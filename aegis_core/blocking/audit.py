@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from aegis_core.audit.failure import as_error
 from aegis_core.audit.model import SignedCheckpoint, Verdict
 from aegis_core.audit.opening import OpenedEvent
 from aegis_core.audit.port import AuditSink
@@ -14,6 +13,7 @@ from aegis_core.blocking.crypto import Keyring
 from aegis_core.blocking.facade import Facade
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
+from aegis_core.kernel.failing import as_error
 from aegis_core.kernel.health import Health
 from aegis_core.kernel.metrics import NO_METRICS, Metrics
 from aegis_core.kernel.pending import Pending

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from aegis_core.crypto.cache import BoundedCache
 from aegis_core.crypto.documents import place_of
-from aegis_core.crypto.failure import coded, no_such_key
+from aegis_core.crypto.failure import no_such_key
 from aegis_core.crypto.model import KeyPurpose, RingKey
 from aegis_core.crypto.port import KeyVault
 from aegis_core.crypto.rings import Rings
@@ -18,6 +18,7 @@ from aegis_core.kernel.backend import refuse_other_backend
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError, UnsupportedCapability
+from aegis_core.kernel.failing import Wrapping
 from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.recorder import Recorder, Unrecorded
 from aegis_core.kernel.state import StateStore
@@ -93,7 +94,7 @@ class Keyring:
         try:
             for adapter in adapters:
                 self._opened.append(adapter)
-                with coded(adapter, "keyring.open"):
+                with Wrapping(adapter, "keyring.open"):
                     await adapter.open()
         except BaseException:
             with suppress(AegisError):  # what made opening fail is told, not what closing made of it
@@ -111,7 +112,7 @@ class Keyring:
         with shielded():
             for adapter in reversed(opened):
                 try:
-                    with coded(adapter, "keyring.aclose"):
+                    with Wrapping(adapter, "keyring.aclose"):
                         await adapter.aclose()
                 except Exception as error:  # noqa: BLE001 - the others are closed too; the first error is raised below
                     failure = failure or error

@@ -18,13 +18,14 @@ from aegis_core.crypto.documents import (
     tenant_of,
     vault_context,
 )
-from aegis_core.crypto.failure import MOST_CONFLICTS, coded, no_such_key, too_many_conflicts
+from aegis_core.crypto.failure import MOST_CONFLICTS, no_such_key, too_many_conflicts
 from aegis_core.crypto.flight import SingleFlight
 from aegis_core.crypto.model import KeyPurpose, RingKey
 from aegis_core.crypto.port import KeyVault, WrappedKey
 from aegis_core.kernel.clock import Clock
 from aegis_core.kernel.entropy import Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.failing import Wrapping
 from aegis_core.kernel.state import StateStore
 
 #: Tenants whose rings are kept at most.
@@ -111,11 +112,11 @@ class Rings:
 
     async def rewrap(self) -> int:
         """Wrap every key anew that is not wrapped under the vault's active key; how many there were."""
-        with coded(self._vault, "keyring.rewrap"):
+        with Wrapping(self._vault, "keyring.rewrap"):
             active = await self._vault.active()
         count, after = 0, ""
         while True:
-            with coded(self._state, "keyring.rewrap"):
+            with Wrapping(self._state, "keyring.rewrap"):
                 names = await self._state.names(RINGS, after=after)
             if not names:
                 return count
@@ -130,7 +131,7 @@ class Rings:
     async def _read_ring(self, tenant: str) -> Loaded:
         name = ring_name(tenant)
         asked = self._clock.monotonic()
-        with coded(self._state, "keyring"):
+        with Wrapping(self._state, "keyring"):
             document = await self._state.get(name)
         if document is None:
             return Loaded(Ring(tenant), None)
@@ -182,12 +183,12 @@ class Rings:
         return key
 
     async def _wrap(self, key: RingKey, tenant: str) -> WrappedKey:
-        with coded(self._vault, "keyring", secret=True):
+        with Wrapping(self._vault, "keyring"):
             return await self._vault.wrap(key.secret, context=vault_context(key.id, key.purpose, tenant))
 
     async def _replace(self, ring: Ring, revision: str | None) -> str | None:
         try:
-            with coded(self._state, "keyring"):
+            with Wrapping(self._state, "keyring"):
                 return await self._state.put(ring_name(ring.tenant), ring.encode(), expected=revision)
         except AegisError as error:
             if error.code is ErrorCode.CONFLICT:
@@ -202,7 +203,7 @@ class Rings:
 
     async def _unwrap(self, entry: RingEntry, tenant: str) -> RingKey:
         asked = self._clock.monotonic()
-        with coded(self._vault, "keyring", secret=True):
+        with Wrapping(self._vault, "keyring"):
             key = RingKey(
                 entry.id,
                 entry.purpose,

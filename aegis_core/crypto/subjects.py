@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidTag
 
 from aegis_core.crypto.cache import BoundedCache
 from aegis_core.crypto.documents import SECRET_SIZE, SubjectEntry, place_of, subject_key_id, subject_name
-from aegis_core.crypto.failure import MOST_CONFLICTS, coded, no_such_key, too_many_conflicts
+from aegis_core.crypto.failure import MOST_CONFLICTS, no_such_key, too_many_conflicts
 from aegis_core.crypto.fields import NONCE_SIZE, subject_digest
 from aegis_core.crypto.flight import SingleFlight
 from aegis_core.crypto.model import KeyPurpose, RingKey, SubjectShredded
@@ -16,6 +16,7 @@ from aegis_core.crypto.rings import Rings
 from aegis_core.kernel.clock import Clock
 from aegis_core.kernel.entropy import Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.failing import Wrapping
 from aegis_core.kernel.recorder import Recorder
 from aegis_core.kernel.state import StateStore
 from aegis_core.marks.classified import Classified
@@ -69,7 +70,7 @@ class SubjectKeys:
         names = [subject_name(tenant, digest) for digest in digests]
         key_ids: list[str] = []
         for name in names:
-            with coded(self._store, "keyring.shred"):
+            with Wrapping(self._store, "keyring.shred"):
                 document = await self._store.get(name)
             if document is not None:
                 key_ids.append(_id_of(document.body))
@@ -77,7 +78,7 @@ class SubjectKeys:
         try:
             for name in names:
                 self._forget(digests)
-                with coded(self._store, "keyring.shred"):
+                with Wrapping(self._store, "keyring.shred"):
                     await self._store.delete(name)
         finally:
             self._forget(digests)  # what was read between the two is forgotten too
@@ -109,7 +110,7 @@ class SubjectKeys:
     async def _read(self, tenant: str, digest: str, *, keep_as: str) -> RingKey | None:
         name = subject_name(tenant, digest)
         asked, purges = self._clock.monotonic(), self._keys.purges
-        with coded(self._store, "keyring.subject_key"):
+        with Wrapping(self._store, "keyring.subject_key"):
             document = await self._store.get(name)
         if document is None:
             return None
@@ -147,7 +148,7 @@ class SubjectKeys:
         )
         name = subject_name(tenant, digest)
         try:
-            with coded(self._store, "keyring.subject_key"):
+            with Wrapping(self._store, "keyring.subject_key"):
                 await self._store.put(name, entry.encode(), expected=None)
         except AegisError as error:
             if error.code is ErrorCode.CONFLICT:

@@ -5,8 +5,7 @@ of it. The second is written before the first is deleted, so a delivery is in on
 kept for ever holds neither an address nor a text. ``deliveries/index-key`` names the key that makes ids.
 """
 
-from collections.abc import AsyncIterator, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final, NoReturn, cast
@@ -20,8 +19,9 @@ from aegis_core.kernel.clock import Clock
 from aegis_core.kernel.context import Context, Principal
 from aegis_core.kernel.entropy import Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.failing import Wrapping
 from aegis_core.kernel.json import dumps, loads
-from aegis_core.kernel.state import StateDocument, StateStore
+from aegis_core.kernel.state import StateDocument
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.purpose import Purpose
 from aegis_core.marks.taxonomy import DataClass
@@ -90,14 +90,14 @@ class Journal:
         It is kept, because rotating it would give every idempotency key another id, and a second message.
         """
         while True:
-            with _wrapping(keyring.state):
+            with Wrapping(keyring.state, "notifications"):
                 document = await keyring.state.get(INDEX_KEY)
             if document is not None:
                 index = await keyring.key(str(_read(document.body)["key"]))
                 return cls(keyring, index, clock=clock, entropy=entropy)
             active = await keyring.active(KeyPurpose.INDEX)
             try:
-                with _wrapping(keyring.state):
+                with Wrapping(keyring.state, "notifications"):
                     await keyring.state.put(INDEX_KEY, dumps({"v": _VERSION, "key": active.id}), expected=None)
             except AegisError as error:
                 if error.code is not ErrorCode.CONFLICT:
@@ -214,7 +214,7 @@ class Journal:
         """The ids under `QUEUED` or `DONE`."""
         after = ""
         while True:
-            with _wrapping(self._state):
+            with Wrapping(self._state, "notifications"):
                 names = await self._state.names(prefix, after=after, limit=_PAGE)
             for name in names:
                 yield name.removeprefix(prefix)
@@ -245,32 +245,19 @@ class Journal:
         return attrs.evolve(queued, revision=revision)
 
     async def _get(self, name: str) -> StateDocument | None:
-        with _wrapping(self._state):
+        with Wrapping(self._state, "notifications"):
             return await self._state.get(name)
 
     async def _put(self, name: str, body: bytes, *, expected: str | None) -> str:
-        with _wrapping(self._state):
+        with Wrapping(self._state, "notifications"):
             return await self._state.put(name, body, expected=expected)
 
     async def _delete(self, name: str) -> None:
-        with _wrapping(self._state):
+        with Wrapping(self._state, "notifications"):
             await self._state.delete(name)
 
     def _keyed(self, domain: bytes, value: object) -> str:
         return blake2b(dumps(value, sort=True), digest_size=16, key=self._index.secret, person=domain).hexdigest()
-
-
-@contextmanager
-def _wrapping(state: StateStore) -> Generator[None]:
-    try:
-        yield
-    except AegisError:
-        raise
-    except Exception as error:
-        code = state.classify(error) or ErrorCode.INTERNAL
-        raise AegisError(
-            code, "the state store of the delivery journal failed", operation="notifications", adapter=state.name
-        ) from error
 
 
 def _bound_to(delivery_id: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import Self
 
 import attrs
 
-from aegis_core.storage.failing import Wrapping
+from aegis_core.kernel.failing import Wrapping
 from aegis_core.storage.keys import application_key
 from aegis_core.storage.model import Key, ObjectInfo
 from aegis_core.storage.port import StorageAdapter

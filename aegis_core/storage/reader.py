@@ -10,10 +10,10 @@ import attrs
 
 from aegis_core.crypto.stream import Opener, Span
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.failing import Wrapping
 from aegis_core.kernel.lifetimes import shielded
 from aegis_core.storage.access import Access, Head, head_of
 from aegis_core.storage.events import ObjectRead
-from aegis_core.storage.failing import Wrapping
 from aegis_core.storage.model import ByteRange, Key, ObjectInfo
 from aegis_core.storage.port import Reader
 from aegis_core.storage.record import Record

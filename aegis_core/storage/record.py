@@ -13,8 +13,8 @@ from aegis_core.kernel.errors import AegisError
 from aegis_core.kernel.ids import uuid7
 from aegis_core.kernel.metrics import Metrics
 from aegis_core.kernel.recorder import Recorder
+from aegis_core.storage.counts import Counts
 from aegis_core.storage.events import ObjectDeleted, ObjectMoved, ObjectRead, ObjectWritten
-from aegis_core.storage.failing import Counts
 
 _Event: TypeAlias = ObjectWritten | ObjectRead | ObjectMoved | ObjectDeleted
 

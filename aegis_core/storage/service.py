@@ -16,12 +16,12 @@ from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import current
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
+from aegis_core.kernel.failing import Wrapping
 from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.metrics import NO_METRICS, Metrics
 from aegis_core.kernel.recorder import Recorder, Unrecorded
 from aegis_core.storage.access import Access, Head, closing, head_of
 from aegis_core.storage.events import ObjectDeleted, ObjectMoved, ObjectWritten
-from aegis_core.storage.failing import Wrapping
 from aegis_core.storage.keys import escaped_key, escaped_prefix
 from aegis_core.storage.listing import Listing
 from aegis_core.storage.model import ByteRange, Key, Match, ObjectInfo, Replace
