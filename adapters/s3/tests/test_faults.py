@@ -42,6 +42,12 @@ def answering(*pieces):
                 connection.recv(65536)
                 for piece in pieces:
                     connection.sendall(piece)
+                # Closing with something unread would reset the connection, and the client might never see the answer.
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_WR)
+                    connection.settimeout(2)
+                    while connection.recv(65536):
+                        pass
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
