@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 
 import boto3.session
 import pytest
