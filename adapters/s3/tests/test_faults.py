@@ -142,18 +142,21 @@ async def test_a_server_that_stands_still_ends_with_the_deadline(own_seaweedfs):
         (b"\0\1\2garbage\r\n\r\n", ErrorCode.UNAVAILABLE),
         (b"220 mail.example ESMTP\r\n", ErrorCode.UNAVAILABLE),
         (b"", ErrorCode.UNAVAILABLE),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", ErrorCode.UNSUPPORTED),
-        (b"HTTP/1.1 500 No\r\nContent-Length: 5\r\n\r\nhello", ErrorCode.UNAVAILABLE),
-        (b"HTTP/1.1 503 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", ErrorCode.UNAVAILABLE),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", ErrorCode.UNSUPPORTED),
+        (b"HTTP/1.1 500 No\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", ErrorCode.UNAVAILABLE),
         (
-            b"HTTP/1.1 301 Moved\r\nx-amz-bucket-region: eu-west-1\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 503 Slow\r\nRetry-After: 7\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+            ErrorCode.UNAVAILABLE,
+        ),
+        (
+            b"HTTP/1.1 301 Moved\r\nx-amz-bucket-region: eu-west-1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
             ErrorCode.PRECONDITION_FAILED,
         ),
         (
-            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
             ErrorCode.INVALID_ARGUMENT,
         ),
-        (b"HTTP/1.1 501 No\r\nContent-Length: 0\r\n\r\n", ErrorCode.UNSUPPORTED),
+        (b"HTTP/1.1 501 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", ErrorCode.UNSUPPORTED),
     ],
 )
 async def test_what_no_s3_answers_has_a_code(seaweedfs, answer, code):
