@@ -69,9 +69,13 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check the types with mypy and, on the public surface, with basedpyright."""
     install(session, "types")
+    packages = [package for folder in adapters() for package in sorted(folder.glob("aegis_*"))]
     session.run("mypy")
+    session.run("mypy", *(word for package in packages for word in ("-p", package.name)))
     # Named, or it would look for packages in .venv, where only nox is.
-    session.run("basedpyright", "--pythonpath", str(Path(session.bin, "python")))
+    python = str(Path(session.bin, "python"))
+    session.run("basedpyright", "--pythonpath", python)
+    session.run("basedpyright", "--pythonpath", python, *(str(package.relative_to(ROOT)) for package in packages))
 
 
 @nox.session
