@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from aegis_core.kernel.recorder import Recorder as Recorder
     from aegis_core.kernel.recorder import Unrecorded as Unrecorded
     from aegis_core.kernel.registry import Registry as Registry
+    from aegis_core.kernel.settings import Part as Part
     from aegis_core.kernel.settings import Settings as Settings
     from aegis_core.kernel.state import StateCapabilities as StateCapabilities
     from aegis_core.kernel.state import StateDocument as StateDocument
@@ -71,6 +72,7 @@ __all__ = [
     "FromUrl",
     "Health",
     "Metrics",
+    "Part",
     "Pending",
     "Principal",
     "Problem",
@@ -117,6 +119,7 @@ __getattr__, __dir__ = lazy(
         "FromUrl": ".adapter",
         "Health": ".health",
         "Metrics": ".metrics",
+        "Part": ".settings",
         "NO_METRICS": ".metrics",
         "Pending": ".pending",
         "Principal": ".context",

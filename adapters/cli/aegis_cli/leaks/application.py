@@ -1,0 +1,140 @@
+"""An imported application, as the doors look at it: what is loaded, never what could be."""
+
+import gc
+import inspect
+import logging
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import attrs
+
+from aegis_core import DataClass, marks_of
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class OwnClass:
+    """A class of the application.
+
+    Arguments:
+        marks: the class of each field, None for one without a mark.
+    """
+
+    type: type
+    name: str
+    marks: dict[str, DataClass | None]
+    file: str
+    line: int
+
+    @property
+    def marked(self) -> tuple[str, ...]:
+        """Names of the fields whose values must not leave."""
+        return tuple(name for name, mark in self.marks.items() if mark is not None and mark.taxonomy != "public")
+
+
+class Application:
+    """The process after the target was imported.
+
+    Arguments:
+        root: the folder that the target was imported from; what lies under it is the team's own.
+        target: the module that was named.
+    """
+
+    def __init__(self, root: Path, target: ModuleType) -> None:
+        self.root = root.resolve()
+        self.target = target
+
+    def module(self, name: str) -> Any:
+        """A module if the application has loaded it, else None: nothing is imported in order to look at it."""
+        return sys.modules.get(name)
+
+    @cached_property
+    def modules(self) -> tuple[ModuleType, ...]:
+        """The team's own modules, by name."""
+        own = [
+            module for _, module in sorted(sys.modules.items()) if isinstance(module, ModuleType) and self.owns(module)
+        ]
+        return tuple(dict.fromkeys(own))
+
+    def owns(self, module: ModuleType) -> bool:
+        """Whether a module's file lies under the root, and is nothing that was installed there."""
+        file = getattr(module, "__file__", None)
+        if not file:
+            return False
+        path = Path(file).resolve()
+        if not path.is_relative_to(self.root):
+            return False
+        return module is self.target or not {"site-packages", "dist-packages"} & set(path.parts)
+
+    @cached_property
+    def classes(self) -> tuple[OwnClass, ...]:
+        """The team's own classes, also those that stand inside others."""
+        found: dict[type, OwnClass] = {}
+        for module in self.modules:
+            for type_ in _classes_in(vars(module), module.__name__):
+                if type_ not in found:
+                    file, line = self.source(type_)
+                    found[type_] = OwnClass(type_, type_.__qualname__, dict(marks_of(type_)), file, line)
+        return tuple(found.values())
+
+    @property
+    def marked_classes(self) -> tuple[OwnClass, ...]:
+        """Those of them that have a marked field."""
+        return tuple(own for own in self.classes if own.marked)
+
+    def instances(self, type_: type[T]) -> list[T]:
+        """Every living object of a class. Objects are asked for their type alone, so that no proxy wakes."""
+        return [found for found in gc.get_objects() if issubclass(type(found), type_)]
+
+    def name_of(self, value: object, otherwise: str) -> str:
+        """The name under which a module of the application holds a value, such as ``app.db.engine``."""
+        for module in self.modules:
+            for name, held in list(vars(module).items()):
+                if held is value:
+                    return f"{module.__name__}.{name}"
+        return otherwise
+
+    def source(self, value: Any) -> tuple[str, int]:
+        """File and line of a class or function; empty and 0 where Python does not know them."""
+        try:
+            file = inspect.getsourcefile(value) or ""
+            line = inspect.getsourcelines(value)[1]
+        except (OSError, TypeError):
+            return "", 0
+        return self.relative(file), line
+
+    def relative(self, file: str) -> str:
+        """A path as it is shown: from the root, where it lies under it."""
+        path = Path(file).resolve()
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else file
+
+
+def _classes_in(names: dict[str, Any], module: str) -> Iterator[type]:
+    for value in list(names.values()):
+        if isinstance(value, type) and value.__module__ == module:
+            yield value
+            yield from (inner for inner in _classes_in(dict(vars(value)), module) if inner is not value)
+
+
+def redacts(handler: logging.Handler) -> bool:
+    """Whether a handler redacts what it writes: `aegis_core.install_logging` was there."""
+    return bool(getattr(handler.__dict__.get("handle"), "__aegis_redacts__", False))
+
+
+def written_by(logger: logging.Logger, level: int) -> list[logging.Handler]:
+    """The handlers that write a record of this logger and level; none if nothing does."""
+    if not logger.isEnabledFor(level):
+        return []
+    reached: list[logging.Handler] = []
+    here: logging.Logger | None = logger
+    while here is not None:
+        reached += here.handlers
+        here = here.parent if here.propagate else None
+    if not reached and logging.lastResort is not None:
+        reached = [logging.lastResort]
+    return [each for each in reached if level >= each.level and not isinstance(each, logging.NullHandler)]

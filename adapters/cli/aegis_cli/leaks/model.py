@@ -1,0 +1,92 @@
+"""What `aegis leaks` finds: doors, and where each stands open."""
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from aegis_cli.leaks.application import Application
+
+
+class State(StrEnum):
+    """How a door stands."""
+
+    OK = "ok"
+    OPEN = "open"
+    NOT_USED = "not used"  #: what it belongs to is not there, so that nothing can leave by it
+    IGNORED = "ignored"  #: open, and the project says why it may be
+
+
+@attrs.frozen
+class Opening:
+    """One place at which a door stands open.
+
+    Arguments:
+        where: the class, logger or setting, by its name in the program; never a value.
+        fix: the line that closes it here; empty for the door's own.
+        file: the source file; empty where there is none.
+        line: counted from 1; 0 where unknown.
+    """
+
+    where: str
+    fix: str = ""
+    file: str = ""
+    line: int = 0
+
+
+@attrs.frozen
+class Door:
+    """One way in which what is marked can leave a program.
+
+    Arguments:
+        id: ``library.what``, for ``--ignore`` and SARIF.
+        library: the module that has to be loaded for the door to be there; empty for what every program has.
+        leaks: what leaves, and where to.
+        fix: the line that closes it.
+        look: gives the places at which it is open; None where what it belongs to is not used. It runs in the process
+            of the application and must not change it.
+    """
+
+    id: str
+    library: str
+    leaks: str
+    fix: str
+    look: "Callable[[Application], Iterable[Opening] | None]"
+
+
+@attrs.frozen
+class Finding:
+    """How one door stands, with the places where it is open."""
+
+    door: str
+    state: State
+    leaks: str
+    openings: tuple[Opening, ...] = ()
+    reason: str = ""  #: why it is ignored
+
+
+@attrs.frozen
+class Report:
+    """What `aegis leaks` says of one application.
+
+    Arguments:
+        marked_fields: how many fields of the application's classes bear a mark.
+        marked_classes: on how many classes.
+    """
+
+    target: str
+    findings: tuple[Finding, ...]
+    marked_fields: int = 0
+    marked_classes: int = 0
+
+    @property
+    def open(self) -> tuple[Finding, ...]:
+        """The doors that stand open, and are not ignored."""
+        return tuple(finding for finding in self.findings if finding.state is State.OPEN)
+
+    @property
+    def used(self) -> tuple[Finding, ...]:
+        """The doors that are there at all."""
+        return tuple(finding for finding in self.findings if finding.state is not State.NOT_USED)
