@@ -6,6 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from aegis_core.audit.checkpoint import CheckpointSigner as CheckpointSigner
     from aegis_core.audit.checkpoint import open_checkpoint as open_checkpoint
+    from aegis_core.audit.entry import decode_entry as decode_entry
+    from aegis_core.audit.entry import encode_entry as encode_entry
     from aegis_core.audit.model import Finding as Finding
     from aegis_core.audit.model import FindingKind as FindingKind
     from aegis_core.audit.model import SealedValue as SealedValue
@@ -44,6 +46,8 @@ __all__ = [
     "TlogProof",
     "Verdict",
     "VerifierKey",
+    "decode_entry",
+    "encode_entry",
     "open_checkpoint",
     "verify_folder",
 ]
@@ -68,6 +72,8 @@ __getattr__, __dir__ = lazy(
         "TlogProof": ".proof",
         "Verdict": ".model",
         "VerifierKey": ".note",
+        "decode_entry": ".entry",
+        "encode_entry": ".entry",
         "open_checkpoint": ".checkpoint",
         "verify_folder": ".verifier",
     },

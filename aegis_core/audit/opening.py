@@ -49,12 +49,10 @@ class Opener:
         Raises:
             AegisError: ``integrity`` for a field that does not open with its own key.
         """
-        if tokens is not None and not any(token.encode() in body for token in tokens):
+        stored = await read_stored(body, index, tokens=tokens)
+        if stored is None:
             return None
-        stored = decode_entry(body, index=index)
         subject = stored.subject
-        if tokens is not None and (subject is None or subject.token not in tokens):
-            return None
         opened: dict[str, Classified[object] | str] = {}
         for name, field in stored.sealed.items():
             context = field_context(stored.event_id, name, stored.action)
@@ -77,6 +75,20 @@ class Opener:
                     raise
                 return None
         return open_field(key, box, context=context)
+
+
+async def read_stored(body: bytes, index: int, /, *, tokens: Sequence[str] | None = None) -> StoredEvent | None:
+    """Read one entry and open nothing: no key is asked for.
+
+    Arguments:
+        tokens: those of a subject; an entry with none of them is None.
+    """
+    if tokens is not None and not any(token.encode() in body for token in tokens):
+        return None
+    stored = decode_entry(body, index=index)
+    if tokens is not None and (stored.subject is None or stored.subject.token not in tokens):
+        return None
+    return stored
 
 
 def same_id(body: bytes, event_id: UUID, /) -> bool:

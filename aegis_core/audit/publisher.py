@@ -14,6 +14,7 @@ from aegis_core.audit.tiles import (
     WIDTH,
     Tile,
     TileWriter,
+    decode_bundle,
     encode_bundle,
     levels_of,
     subtrees_in,
@@ -125,8 +126,10 @@ class Publisher:
     async def tile(self, tile: Tile, /) -> bytes:
         """Read one published tile or bundle; a partial one may have become full meanwhile."""
         document = await self._state.get(LOG + tile.path)
-        if document is None and tile.width < WIDTH and tile.level is not None:
+        if document is None and tile.width < WIDTH:
             document = await self._state.get(LOG + Tile(tile.level, tile.position).path)
+            if document is not None and tile.level is None:
+                return encode_bundle(decode_bundle(document.body)[: tile.width])
         if document is None:
             raise _broken(f"{tile.path} is missing from the published log")
         return document.body if tile.level is None else document.body[: tile.width * 32]

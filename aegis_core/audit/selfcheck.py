@@ -11,7 +11,7 @@ from aegis_core.audit.opening import same_id
 from aegis_core.audit.port import AuditSink, Entry
 from aegis_core.audit.publisher import CHECKPOINT, LOG
 from aegis_core.audit.tiles import WIDTH, Tile, decode_bundle, encode_bundle
-from aegis_core.audit.verification import verification
+from aegis_core.audit.verification import Progress, verification
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.state import StateStore
 
@@ -19,19 +19,26 @@ _MOST_FINDINGS: Final = 100
 
 
 async def check(
-    latest: SignedCheckpoint, keys: Iterable[VerifierKey], sink: AuditSink, state: StateStore, /
+    latest: SignedCheckpoint,
+    keys: Iterable[VerifierKey],
+    sink: AuditSink,
+    state: StateStore,
+    /,
+    *,
+    progress: Progress | None = None,
 ) -> Verdict:
     """Recompute every leaf from the primary, and compare: tiles, published bundles, root, signatures. Never decrypts.
 
     Arguments:
         latest: the last checkpoint that this process saw; the published one must be it, or extend it.
+        progress: called with entries seen and entries in all.
     """
     reader = _Reader(sink, state)
     document = await state.get(CHECKPOINT)
     if document is None:
         reader.miss_checkpoint()
     note = latest.note if document is None else document.body.decode("utf-8", "replace")
-    steps = verification(note, keys, strict=True, kept=latest.note)
+    steps = verification(note, keys, strict=True, kept=latest.note, progress=progress)
     verdict: Verdict | None = None
     octets: bytes | None = None
     while verdict is None:

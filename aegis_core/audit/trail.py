@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from uuid import UUID
@@ -12,9 +13,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from aegis_core.audit.draft import Draft, own_loop
-from aegis_core.audit.model import SignedCheckpoint, Verdict
+from aegis_core.audit.export import LogFolder, not_extended
+from aegis_core.audit.model import SignedCheckpoint, StoredEvent, Verdict
 from aegis_core.audit.note import check_name
-from aegis_core.audit.opening import OpenedEvent, Opener
+from aegis_core.audit.opening import OpenedEvent, Opener, read_stored
 from aegis_core.audit.plan import plan_of
 from aegis_core.audit.port import AuditSink, Entry, JoinsTransactions
 from aegis_core.audit.proof import TlogProof
@@ -34,7 +36,9 @@ from aegis_core.audit.tree import (
     inclusion_ranges,
     leaf_hash,
     subtree_nodes,
+    verify_consistency,
 )
+from aegis_core.audit.verification import Progress
 from aegis_core.kernel.backend import refuse_other_backend
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import current
@@ -328,17 +332,62 @@ class AuditTrail:
         """
         self._opened()
         tenant = current().tenant or ""
-        return Reading(self._sink, self._opener, self._seals, start, stop, subject=subject, tenant=tenant)
+        return Reading(self._sink, self._opener.open, self._seals, start, stop, subject=subject, tenant=tenant)
 
-    async def verify(self) -> Verdict:
+    def stored(
+        self, start: int = 0, stop: int | None = None, /, *, subject: Classified[str] | None = None
+    ) -> AsyncIterator[StoredEvent]:
+        """Read events as they lie in the log: what is sealed stays sealed. Parameters and order are those of `entries`.
+
+        `encode_entry` gives an event's bytes back, over which its leaf was made.
+        """
+        self._opened()
+        tenant = current().tenant or ""
+        return Reading(self._sink, read_stored, self._seals, start, stop, subject=subject, tenant=tenant)
+
+    async def verify(self, *, progress: Progress | None = None) -> Verdict:
         """Recompute the log from the primary's entries, and compare it with what is published. Never decrypts.
 
         It covers what the published checkpoint covers, and signs nothing: call `checkpoint` first where the last second
         matters. What is damaged is a finding, not an error.
+
+        Arguments:
+            progress: called with entries seen and entries in all.
         """
         publisher = self._opened()
         latest = publisher.latest or await publisher.publish()
-        return await check(latest, await self._signing.known(), self._sink, self._keyring.state)
+        known = await self._signing.known()
+        return await check(latest, known, self._sink, self._keyring.state, progress=progress)
+
+    async def export(self, folder: Path, /, *, progress: Progress | None = None) -> SignedCheckpoint:
+        """Write the log into a folder, as it stands now: tiles, entries, checkpoint, verifier keys. Nothing is opened.
+
+        A folder that holds an earlier export grows to what the log is now; ended in between, it is the earlier one, and
+        the next call goes on. `verify_folder` reads it, and so does software that is not ours. One call at a time may
+        write to a folder.
+
+        Arguments:
+            progress: called with entries written and entries in all.
+
+        Returns:
+            The checkpoint that the folder holds now.
+
+        Raises:
+            AegisError: ``integrity`` if the log does not extend what the folder holds, which then stays as it is;
+                ``resource_exhausted`` and its like from the folder's disk.
+        """
+        publisher = self._opened()
+        checkpoint = await self.checkpoint()
+        target = LogFolder(folder, publisher.tile, self._signing)
+        kept = await target.kept()
+        if kept is not None:
+            if kept.size > checkpoint.size:
+                raise not_extended(kept.size)
+            proof = await self.consistency(kept.size, checkpoint.size)
+            if not verify_consistency(kept.size, kept.root, checkpoint.size, checkpoint.root, proof):
+                raise not_extended(kept.size)
+        await target.grow(0 if kept is None else kept.size, checkpoint, progress)
+        return checkpoint
 
     async def verifier_keys(self) -> tuple[str, ...]:
         """The public keys that verify this log, as text. Keep your own copy: trust cannot come from beside the log."""

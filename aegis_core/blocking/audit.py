@@ -1,14 +1,16 @@
 """`AuditTrail` without an event loop."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
-from aegis_core.audit.model import SignedCheckpoint, Verdict
+from aegis_core.audit.model import SignedCheckpoint, StoredEvent, Verdict
 from aegis_core.audit.opening import OpenedEvent
 from aegis_core.audit.port import AuditSink
 from aegis_core.audit.proof import TlogProof
 from aegis_core.audit.trail import AuditTrail as AsyncAuditTrail
 from aegis_core.audit.tree import leaf_hash
+from aegis_core.audit.verification import Progress
 from aegis_core.blocking.crypto import Keyring
 from aegis_core.blocking.facade import Facade
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
@@ -73,9 +75,21 @@ class AuditTrail(Facade[AsyncAuditTrail]):
         while (event := self._next(events)) is not None:
             yield event
 
-    def verify(self) -> Verdict:
+    def stored(
+        self, start: int = 0, stop: int | None = None, /, *, subject: Classified[str] | None = None
+    ) -> Iterator[StoredEvent]:
+        """See `aegis_core.audit.AuditTrail.stored`."""
+        events = self._open().stored(start, stop, subject=subject)
+        while (event := self._next(events)) is not None:
+            yield event
+
+    def verify(self, *, progress: Progress | None = None) -> Verdict:
         """See `aegis_core.audit.AuditTrail.verify`."""
-        return self._run(lambda service: service.verify())
+        return self._run(lambda service: service.verify(progress=progress))
+
+    def export(self, folder: Path, /, *, progress: Progress | None = None) -> SignedCheckpoint:
+        """See `aegis_core.audit.AuditTrail.export`."""
+        return self._run(lambda service: service.export(folder, progress=progress))
 
     def verifier_keys(self) -> tuple[str, ...]:
         """See `aegis_core.audit.AuditTrail.verifier_keys`."""
