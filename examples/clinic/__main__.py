@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +35,7 @@ from examples.clinic.search import needles, search
 from examples.clinic.staff import check_in
 from examples.clinic.summary import Done, summary
 from examples.clinic.tamper import tamper
+from examples.clinic.waiting import Waiting, passes
 
 #: Exit codes of the house.
 OK: Final = 0
@@ -109,32 +111,38 @@ class Acknowledgements:
 
 async def work(home: Home, options: argparse.Namespace, intake: Intake, started: float) -> Done:
     """Open the clinic, do the morning's work, and verify the trail."""
-    breaker = CountingBreaker("lab", Breaker(failures=5, window=60.0, reset=0.25))
+    policy = Breaker(failures=5, window=60.0, reset=0.25)
+    lab_breaker = CountingBreaker("lab", policy, counts=passes)
     aegis = Aegis(home.settings, templates=[RESULTS_READY])
     purpose = Purpose(options.purpose)
     with Lab(home.folder / "lab", outage=options.outage) as lab:
         async with aegis.open():
-            principal = await check_in(options.staff, purpose, aegis.audit)
-            key = await aegis.keys.active(KeyPurpose.PSEUDONYM)
-            morning = Morning(
-                aegis,
-                LabClient(lab.port),
-                breaker,
-                principal=principal,
-                purpose=purpose,
-                names=Pseudonym(key.id, key.secret),
-                acknowledge=Acknowledgements(options.acknowledged),
-            )
-            aegis.log.info("morning begins", documents=len(intake.documents), patients=len(intake.patients))
+            lab_waiting = Waiting(lab_breaker, aegis.log)
+            waiting = Waiting(CountingBreaker("services", policy, counts=passes), aegis.log)
             with Progress("documents", len(intake.documents), sys.stdout) as progress:
+                waiting.note = lab_waiting.note = progress.note
+                principal = await check_in(options.staff, purpose, aegis.audit, waiting)
+                key = await waiting.until_done(partial(aegis.keys.active, KeyPurpose.PSEUDONYM))
+                morning = Morning(
+                    aegis,
+                    LabClient(lab.port),
+                    lab_waiting=lab_waiting,
+                    waiting=waiting,
+                    principal=principal,
+                    purpose=purpose,
+                    names=Pseudonym(key.id, key.secret),
+                    acknowledge=Acknowledgements(options.acknowledged),
+                )
+                aegis.log.info("morning begins", documents=len(intake.documents), patients=len(intake.patients))
                 await morning.documents(intake, progress)
             with Progress("letters", len(recipients(intake)), sys.stdout) as progress:
+                waiting.note = progress.note
                 await morning.letters(intake, progress)
-            aegis.log.info("morning ends", filed=sum(morning.outcome.filed.values()))
-            await aegis.audit.checkpoint()
-            verdict = await aegis.audit.verify()
-            verifier_keys = await aegis.audit.verifier_keys()
-            uncertain = await aegis.notify.deliveries(status="uncertain")
+                aegis.log.info("morning ends", filed=sum(morning.outcome.filed.values()))
+                await waiting.until_done(aegis.audit.checkpoint)
+                verdict = await waiting.until_done(aegis.audit.verify)
+                verifier_keys = await waiting.until_done(aegis.audit.verifier_keys)
+                uncertain = await waiting.until_done(partial(aegis.notify.deliveries, status="uncertain"))
     if aegis.closed is not None and not aegis.closed.is_clean:
         raise AegisError(ErrorCode.INTERNAL, "not everything was closed in time", operation="clinic.close")
     return Done(
@@ -145,7 +153,9 @@ async def work(home: Home, options: argparse.Namespace, intake: Intake, started:
         verifier_keys=verifier_keys,
         uncertain=len(uncertain),
         lab_refused=lab.refused,
-        breaker=breaker.get_metrics(),
+        lab_breaker=lab_breaker.get_metrics(),
+        lab_waits=lab_waiting.waits.total(),
+        waits=waiting.waits,
         started=started,
     )
 
@@ -192,7 +202,7 @@ def main(argv: Sequence[str] | None = None, /) -> int:
         print(f"clinic: {error}", file=sys.stderr)
         if error.code is ErrorCode.INTEGRITY:
             return NOT_INTACT
-        return TRY_AGAIN if error.retryable else FAILED
+        return TRY_AGAIN if passes(error) else FAILED
     except OSError as error:
         code = classify_os_error(error) or ErrorCode.INTERNAL
         print(f"clinic: {code.value}: {error.strerror} [{error.filename}]", file=sys.stderr)

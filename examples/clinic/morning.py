@@ -15,18 +15,19 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.recorder import AuditEvent
 from aegis_core.marks import PHI, Classified, Pseudonym, Purpose
 from aegis_core.notifications.model import ChannelKind, DeliveryStatus, Recipient
-from aegis_core.resilience import CountingBreaker
+from examples.clinic import waiting
 from examples.clinic.lab import LabClient
 from examples.clinic.letters import ResultsReady
 from examples.clinic.model import Document, Intake, Patient
 from examples.clinic.progress import Progress
+from examples.clinic.waiting import Waiting, passes
 
 T = TypeVar("T")
 
 #: How many documents, or letters, are in hand at once.
 AT_ONCE: Final = 8
-#: Seconds for which one result waits for the lab before the morning is broken off, and a letter for its final word.
-LONGEST_WAIT: Final = 15.0
+#: Seconds after which a letter that is not out yet is said to wait.
+_SLOW: Final = 1.0
 
 
 class Acknowledge(Protocol):
@@ -46,21 +47,21 @@ class ResultSent(AuditEvent):
 
 @attrs.define
 class Outcome:
-    """What was done."""
+    """What was done. A document counts as filed, too, where the answer was lost and it turned out to be there."""
 
     filed: Counter[str] = attrs.field(factory=Counter[str])
     already_filed: int = 0
     read: int = 0
     sent: int = 0
     already_sent: int = 0
-    waits: int = 0
     letters: Counter[str] = attrs.field(factory=Counter[str])
 
 
 class Morning:
-    """One run over one input. Doing it twice does nothing twice.
+    """One run over one input. Doing it twice does nothing twice, so that whatever is away is waited for.
 
     Arguments:
+        lab_waiting: for the lab, and ``waiting``: for everything that Aegis leans on.
         principal: who is at work, and ``purpose``: what for; both are checked already.
         names: makes what stands for an id in keys and headers. Another key would make other names, and the same
             documents would be filed again under them.
@@ -70,9 +71,10 @@ class Morning:
         self,
         aegis: Aegis,
         lab: LabClient,
-        breaker: CountingBreaker,
         /,
         *,
+        lab_waiting: Waiting,
+        waiting: Waiting,
         principal: Principal,
         purpose: Purpose,
         names: Pseudonym,
@@ -80,17 +82,16 @@ class Morning:
     ) -> None:
         self._aegis = aegis
         self._lab = lab
-        self._breaker = breaker
+        self._lab_waiting = lab_waiting
+        self._waiting = waiting
         self._principal = principal
         self._purpose = purpose
         self._names = names
         self._acknowledge = acknowledge
-        self._note: Callable[[str], None] = lambda _: None
         self.outcome = Outcome()
 
     async def documents(self, intake: Intake, progress: Progress, /) -> None:
         """File, read back and, where it is a result, send on every document."""
-        self._note = progress.note
         await _each(intake.documents, self._document, progress.step)
 
     async def letters(self, intake: Intake, progress: Progress, /) -> None:
@@ -107,42 +108,43 @@ class Morning:
         name, version = self._token(document.document_id), self._token(f"{document.document_id} {digest}")
         key = f"documents/{document.kind.lower()}/{name}/{version}"
         with acting(self._principal, purpose=self._purpose, subject=document.patient_id):
-            try:
-                await self._aegis.storage.upload(key, document.content)
-            except AegisError as error:
-                if error.code is not ErrorCode.ALREADY_EXISTS:
-                    raise
-                self.outcome.already_filed += 1
-            else:
+            if await self._file(key, document.content):
                 self.outcome.filed[document.kind] += 1
+            else:
+                self.outcome.already_filed += 1
             self._acknowledge("stored", key=key, sha256=digest)
-            if await self._aegis.storage.download(key) != document.content:
+            if await self._waiting.until_done(partial(self._aegis.storage.download, key)) != document.content:
                 raise AegisError(ErrorCode.INTEGRITY, "a document is not what was filed", operation="clinic.file")
             self.outcome.read += 1
             if document.is_result:
                 await self._send(document.content, version)
         self._aegis.log.info("document filed", document=document)
 
+    async def _file(self, key: str, content: bytes) -> bool:
+        """Store a document. False: it had been filed before."""
+        in_doubt = False
+
+        async def attempt() -> bool:
+            nonlocal in_doubt
+            try:
+                await self._aegis.storage.upload(key, content)
+            except AegisError as error:
+                if error.code is ErrorCode.ALREADY_EXISTS:
+                    return in_doubt  # then an earlier attempt stored it, and only its answer was lost
+                in_doubt = in_doubt or (passes(error) and error.operation == "storage.upload")
+                raise
+            return True
+
+        return await self._waiting.until_done(attempt)
+
     async def _send(self, body: bytes, token: str) -> None:
-        is_new = await self._delivered(partial(self._lab.send, body, key=token))
-        receipt = await self._aegis.audit.record(ResultSent(document=token))
+        send = partial(anyio.to_thread.run_sync, partial(self._lab.send, body, key=token))
+        is_new = await self._lab_waiting.until_done(send)
+        event = ResultSent(document=token)  # the same one however often it takes: it is recorded once
+        receipt = await self._waiting.until_done(partial(self._aegis.audit.record, event))
         self._acknowledge("recorded", event=str(receipt.event_id))
         self.outcome.sent += is_new
         self.outcome.already_sent += not is_new
-
-    async def _delivered(self, send: Callable[[], bool]) -> bool:
-        """Send until the lab takes it: while it can't, the breaker keeps the calls from it, and the work waits."""
-        gives_up = anyio.current_time() + LONGEST_WAIT
-        while True:
-            try:
-                return await self._breaker.execute(anyio.to_thread.run_sync, send)
-            except AegisError as error:
-                if not error.retryable or anyio.current_time() > gives_up:
-                    raise
-                self.outcome.waits += 1
-                self._note("the lab can't take results: waiting")
-                self._aegis.log.debug("lab waits", code=error.code.value)
-                await anyio.sleep(error.retry_after or 0.05)
 
     async def _letter(self, patient: Patient) -> None:
         token = self._token(patient.patient_id)
@@ -151,14 +153,21 @@ class Morning:
             addresses["email"] = Classified(patient.email, PHI.EMAIL)
         message = ResultsReady(to=Recipient(token, addresses, language=patient.language))
         with acting(self._principal, purpose=self._purpose, subject=patient.patient_id):
-            status: DeliveryStatus = "queued"  # where it waits no longer: the journal has it, and the next run goes on
-            with anyio.move_on_after(LONGEST_WAIT):
-                delivery = await self._aegis.notify.send_immediate(message, key=f"results-ready-{token}")
-                status = delivery.status
+            status = await self._told(message, f"results-ready-{token}")
         self.outcome.letters[status] += 1
         self._aegis.log.info("patient told", patient=patient, status=status)
         if status == "accepted":
             self._acknowledge("mailed", key=f"results-ready-{token}")
+
+    async def _told(self, message: ResultsReady, key: str) -> DeliveryStatus:
+        """Send one, and wait for its final word. The hub tries again by itself; asking it again sends nothing twice."""
+        send = partial(self._aegis.notify.send_immediate, message, key=key)
+        with anyio.move_on_after(waiting.LONGEST_WAIT):
+            while True:
+                with anyio.move_on_after(_SLOW):
+                    return (await self._waiting.until_done(send)).status
+                self._waiting.say("letters can't go out")
+        return "queued"  # if it got as far as the journal; in any case the next run goes on
 
 
 def recipients(intake: Intake, /) -> list[Patient]:

@@ -1,5 +1,6 @@
 """Who may do what: the clinic's roster, and the check before anything is touched."""
 
+from functools import partial
 from typing import ClassVar, Final
 
 import attrs
@@ -8,6 +9,7 @@ from aegis_core.kernel.context import Principal
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.recorder import AuditEvent, Recorder
 from aegis_core.marks import Purpose
+from examples.clinic.waiting import Waiting
 
 _ROSTER: Final = {
     "dr-malee": Principal("dr-malee", verified_by="badge", roles=frozenset({"clinician"})),
@@ -26,7 +28,7 @@ class AccessDecided(AuditEvent):
     wanted: str
 
 
-async def check_in(name: str, purpose: Purpose, recorder: Recorder, /) -> Principal:
+async def check_in(name: str, purpose: Purpose, recorder: Recorder, waiting: Waiting, /) -> Principal:
     """Check who is at work and for what; the decision is on record before anybody acts on it.
 
     Raises:
@@ -34,11 +36,10 @@ async def check_in(name: str, purpose: Purpose, recorder: Recorder, /) -> Princi
     """
     principal = _ROSTER.get(name)
     allowed = principal is not None and any(purpose in _ALLOWED.get(role, frozenset()) for role in principal.roles)
-    await recorder.submit(
-        AccessDecided(
-            staff=name if principal else "unknown", wanted=purpose.value, outcome="success" if allowed else "refused"
-        )
+    event = AccessDecided(
+        staff=name if principal else "unknown", wanted=purpose.value, outcome="success" if allowed else "refused"
     )
+    await waiting.until_done(partial(recorder.submit, event))
     if principal is None or not allowed:
         raise AegisError(
             ErrorCode.PERMISSION_DENIED,

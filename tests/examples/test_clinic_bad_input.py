@@ -15,7 +15,7 @@ import pytest
 from aegis_core.app import Aegis
 from aegis_core.kernel.errors import ErrorCode
 from aegis_core.kernel.problems import SettingsError
-from examples.clinic import files, morning
+from examples.clinic import files, waiting
 from examples.clinic.fhir import read_input
 from examples.clinic.home import Home
 from tests.architecture.tree import ROOT
@@ -365,7 +365,7 @@ def test_a_disk_that_fills_up_at_any_call_is_resource_exhausted(run, tmp_path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(os, function, full)
-        patch.setattr(morning, "LONGEST_WAIT", 0.5)
+        patch.setattr(waiting, "LONGEST_WAIT", 0.5)
         ended = run()
     assert len(calls) > 12
     assert ended.code == 1

@@ -24,7 +24,7 @@ from aegis_core.audit.tiles import decode_bundle
 from aegis_core.audit.verifier import verifier_main
 from aegis_core.kernel.errors import AegisError
 from examples.clinic import __main__ as clinic
-from examples.clinic import morning
+from examples.clinic import waiting
 from examples.clinic.home import Home
 from examples.clinic.lab import Lab, LabClient
 from examples.clinic.progress import Progress
@@ -302,7 +302,7 @@ def test_errors_of_the_lab_hold_neither_address_nor_body(tmp_path):
 
 
 def test_a_lab_that_never_comes_back_ends_the_morning_with_try_again(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(morning, "LONGEST_WAIT", 0.2)
+    monkeypatch.setattr(waiting, "LONGEST_WAIT", 0.2)
     monkeypatch.setattr(Lab, "_answer", lambda self, key: 503)
     ended = run()
     assert ended.code == 75

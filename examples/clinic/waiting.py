@@ -1,0 +1,80 @@
+"""Wait for what is away: it is asked again until it answers, and a breaker keeps most of the calls from it."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import anyio
+
+from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.observability.logger import Logger
+from aegis_core.resilience import CountingBreaker
+
+T = TypeVar("T")
+
+#: Seconds for which one piece of work waits before the morning is broken off.
+LONGEST_WAIT: Final = 60.0
+
+#: Seconds between two tries where the error does not say.
+_PAUSE: Final = 0.05
+#: What passes. Everything here may be done again, so what may or may not have happened is done again, too.
+_PASSES: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.DEADLINE_EXCEEDED})
+#: The first word of an operation, and what is said while it fails.
+_AWAY: Final = {
+    "audit": "the trail can't be reached",
+    "keyring": "the keys can't be reached",
+    "lab": "the lab can't take results",
+    "notifications": "the letters' journal can't be reached",
+    "storage": "the store can't be reached",
+}
+
+
+def passes(error: Exception, /) -> bool:
+    """Whether what failed may work later."""
+    return isinstance(error, AegisError) and (error.retryable or error.code in _PASSES)
+
+
+class Waiting:
+    """Does pieces of work that may be done twice, each until it is done.
+
+    Arguments:
+        breaker: shared by all that lean on the same services; made with ``counts=passes``.
+        log: gets the code of each failure that is waited out.
+    """
+
+    def __init__(self, breaker: CountingBreaker, log: Logger, /) -> None:
+        self._breaker = breaker
+        self._log = log
+        self._why = "a service can't be reached"
+        #: Told why nothing moves.
+        self.note: Callable[[str], None] = lambda _: None
+        #: How often work waited, by why.
+        self.waits: Counter[str] = Counter()
+
+    async def until_done(self, work: Callable[[], Awaitable[T]], /) -> T:
+        """Do it, and where a service can't be reached, wait and do it again.
+
+        Raises:
+            AegisError: what does not pass; what passes, after `LONGEST_WAIT` seconds.
+        """
+        gives_up = anyio.current_time() + LONGEST_WAIT
+        failure: AegisError | None = None
+        while True:
+            try:
+                return await self._breaker.execute(work)
+            except AegisError as error:
+                if not passes(error):
+                    raise
+                if error.operation != "breaker.acquire":  # that one says only that others have failed
+                    failure = error
+                    self._why = _AWAY.get(error.operation.partition(".")[0], self._why)
+                if anyio.current_time() > gives_up:
+                    raise failure or error from None
+                self.say(self._why)
+                self._log.debug("work waits", code=error.code.value, operation=error.operation)
+                await anyio.sleep(error.retry_after or _PAUSE)
+
+    def say(self, why: str, /) -> None:
+        """Say that work waits, and count it."""
+        self.waits[why] += 1
+        self.note(f"{why}: waiting")
