@@ -16,10 +16,11 @@ from aegis_core.audit.trail import AuditTrail
 from aegis_core.crypto.keyring import Keyring
 from aegis_core.crypto.model import KeyPurpose
 from aegis_core.crypto.port import KeyVault
-from aegis_core.kernel.asgi import ASGIApp, RequestContext
+from aegis_core.kernel.asgi import ASGIApp, request_context
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
+from aegis_core.kernel.health import Health, Reports, health_of
 from aegis_core.kernel.lifetimes import Lifetimes
 from aegis_core.kernel.metrics import NO_METRICS, Metrics
 from aegis_core.kernel.recorder import Recorder, Unrecorded
@@ -36,13 +37,17 @@ from aegis_core.observability.logger import Logger
 from aegis_core.observability.port import LogSink
 from aegis_core.storage.port import StorageAdapter
 from aegis_core.storage.service import Storage
-from aegis_core.wiring import DEFAULT, Adapters, Given, wire
+from aegis_core.wiring import DEFAULT, Adapters, Given, store_place, wire
 
 if TYPE_CHECKING:
     from aegis_core import blocking
 
 T = TypeVar("T")
 
+_NOT_OPEN: Final = (
+    "Aegis is not open: enter `async with aegis.open():`, give `aegis.lifespan` to your framework, "
+    "or enter `with aegis.blocking() as aegis:`"
+)
 _NEEDS_KEYS: Final[frozenset[Part]] = frozenset({"keys", "audit", "storage", "notify"})
 
 
@@ -86,6 +91,8 @@ class Aegis:
             the keyring is open.
         only: the parts that are used; None: all five.
         require: capabilities that must be there, as ``"storage.match"``.
+        create: whether what is not there yet is made. False, for tools: an adapter made from a URL then raises
+            ``not_found`` where nothing lies, so that a mistyped path does not become a new trail.
     """
 
     def __init__(
@@ -107,6 +114,7 @@ class Aegis:
         metrics: Metrics = NO_METRICS,
         only: Collection[Part] | None = None,
         require: Collection[str] = (),
+        create: bool = True,
     ) -> None:
         self._given = Given(
             settings=settings,
@@ -125,7 +133,9 @@ class Aegis:
         self._metrics = metrics
         self._only: frozenset[Part] = frozenset(PARTS if only is None else only)
         self._require = tuple(require)
+        self._create = create
         self._services: dict[str, Any] = {}
+        self._places: dict[str, Reports] | None = None
         self._sink: LogSink | None = None
         self._closed_sink = False
         self._opened_in = 0
@@ -175,19 +185,31 @@ class Aegis:
         # In a forked child whatever the parent opened is left alone, and everything is opened anew.
         self._opened_in = os.getpid()
         self._services = {}
+        self._places = None
         self._sink = None
         self.closed = None
 
     async def _start(self, lifetimes: Lifetimes) -> None:
         adapters = wire(
-            self._given, self._only, self._require, clock=self._clock, entropy=self._entropy, metrics=self._metrics
+            self._given,
+            self._only,
+            self._require,
+            clock=self._clock,
+            entropy=self._entropy,
+            metrics=self._metrics,
+            create=self._create,
         )
         self._sink = adapters.log
         redaction = self._checked(self._redaction or Redaction(), adapters)
         if adapters.log is not None:
             self._services["log"] = self._logger(adapters, adapters.log, redaction)
+        places: dict[str, Reports] = {}
         if self._only & _NEEDS_KEYS:
             await self._start_keys(adapters, lifetimes)
+            places.update(adapters.by_place())
+        if "audit" in self._services:
+            places["audit"] = self._services["audit"]  # it asks its primary, and knows of checkpoints, too
+        self._places = places
 
     def _checked(self, redaction: Redaction, adapters: Adapters) -> Redaction:
         return refuse_leaks(redaction, on_leak=adapters.settings.on_leak, entropy=self._entropy)
@@ -235,7 +257,7 @@ class Aegis:
                 clock=self._clock,
                 entropy=self._entropy,
             )
-            place = "storage" if name == DEFAULT else f"storage {name}"
+            place = store_place(name)
             await lifetimes.hold(place, storage)
             self._services[place] = storage
         if adapters.email is not None:
@@ -276,13 +298,39 @@ class Aegis:
             self._closed_sink = self._sink is not None and self._sink is self._given.log
             self._sink = None
             self._services = {}
+            self._places = None
             self._opened_in = 0
 
     # Services
 
-    def _service(self, name: str) -> Any:
+    async def health(self, *, deadline: float = 2.0) -> Mapping[str, Health]:
+        """Ask everything in use how it is, all at once, for readiness probes and dashboards.
+
+        Whether a service can work without one of them is the service's own word: messages wait for a mail server
+        that is down, a record cannot wait for the trail.
+
+        Arguments:
+            deadline: seconds; whoever has not answered by then is down.
+
+        Returns:
+            ``keys``, ``state``, ``subject_keys``, ``audit``, ``storage``, ``email``, and as ``storage images`` or
+            ``storage tenant EU`` the further stores. The log is not among them.
+
+        Raises:
+            AegisError: ``unavailable`` if it is not open.
+            ForkedError: it was opened before this process was forked.
+        """
+        self._check_process()
+        if self._places is None:
+            raise AegisError(ErrorCode.UNAVAILABLE, _NOT_OPEN, operation="aegis.health", retryable=False)
+        return await health_of(self._places, deadline=deadline, clock=self._clock)
+
+    def _check_process(self) -> None:
         if self._opened_in and self._opened_in != os.getpid():
             raise ForkedError("this Aegis")
+
+    def _service(self, name: str) -> Any:
+        self._check_process()
         try:
             return self._services[name]
         except KeyError:
@@ -292,10 +340,7 @@ class Aegis:
 
     def _why_not(self, name: str) -> str:
         if not self._services:
-            return (
-                "Aegis is not open: enter `async with aegis.open():`, give `aegis.lifespan` to your framework, "
-                "or enter `with aegis.blocking() as aegis:`"
-            )
+            return _NOT_OPEN
         part, _, store = name.partition(" ")
         if store:
             return f"Aegis has no {part} of that name: set AEGIS_{part.upper()}__NAME, or hand over {part}={{name: …}}"
@@ -356,7 +401,7 @@ class Aegis:
             trusted: whether whoever sends requests may choose their ids, as a gateway of your own may:
                 ``app.add_middleware(aegis.asgi, trusted=True)``.
         """
-        return RequestContext(app, trusted=trusted, clock=self._clock, entropy=self._entropy)
+        return request_context(app, trusted=trusted, clock=self._clock, entropy=self._entropy)
 
 
 _KINDS: Final[Mapping[type, str]] = {

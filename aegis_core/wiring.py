@@ -97,6 +97,27 @@ class Adapters:
             raise AegisError(ErrorCode.INTERNAL, "keys without a vault or a state store", operation="aegis.open")
         return self.keys, self.state
 
+    def by_place(self) -> dict[str, Adapter]:
+        """Every adapter that has a health, by the place it serves: ``keys``, ``storage images``, ``storage tenant EU``.
+
+        A log sink is none: lines come before a loop runs and after it ended.
+        """
+        places: dict[str, Adapter | None] = {
+            "keys": self.keys,
+            "state": self.state,
+            "subject_keys": self.subject_keys,
+            "audit": self.audit,
+            **{store_place(name): adapter for name, adapter in self.storage.items()},
+            **{f"storage tenant {name}": adapter for name, adapter in self.tenants.items()},
+            "email": self.email,
+        }
+        return {place: adapter for place, adapter in places.items() if adapter is not None}
+
+
+def store_place(name: str, /) -> str:
+    """The place of a store: ``storage`` is the one of all, ``storage images`` a further one."""
+    return "storage" if name == DEFAULT else f"storage {name}"
+
 
 def wire(
     given: Given,
@@ -109,12 +130,14 @@ def wire(
     metrics: Metrics,
     environ: Mapping[str, str] | None = None,
     registry: Registry = REGISTRY,
+    create: bool = True,
 ) -> Adapters:
     """Make the adapters of the parts in ``only``.
 
     Arguments:
         require: capabilities, as ``"storage.match"``.
         environ: by default `os.environ`.
+        create: see `AdapterDeps`.
 
     Raises:
         SettingsError: with every problem of the settings, of the adapters' URLs and of ``require``.
@@ -135,6 +158,7 @@ def wire(
         secrets=secrets_from(environ),
         metrics=metrics,
         environment=settings.environment,
+        create=create,
     )
 
     def made(kind: PortKind, where: Located | None) -> Any:

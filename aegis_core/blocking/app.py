@@ -14,6 +14,7 @@ from aegis_core.blocking.portal import PORTAL, Held
 from aegis_core.blocking.storage import Storage
 from aegis_core.crypto.keyring import Keyring as AsyncKeyring
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.health import Health
 from aegis_core.notifications.service import NotificationHub as AsyncNotificationHub
 from aegis_core.observability.logger import Logger
 from aegis_core.storage.service import Storage as AsyncStorage
@@ -40,6 +41,11 @@ class Aegis:
     def closed(self) -> CloseReport | None:
         """How the last closing went; None while open."""
         return self._aegis.closed
+
+    def health(self, *, deadline: float = 2.0) -> Mapping[str, Health]:
+        """See `aegis_core.Aegis.health`."""
+        self._held.check()
+        return PORTAL.run(lambda: self._aegis.health(deadline=deadline))
 
     @property
     def log(self) -> Logger:

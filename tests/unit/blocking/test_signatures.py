@@ -14,6 +14,7 @@ from aegis_core.crypto.keyring import Keyring
 from aegis_core.notifications.service import NotificationHub
 from aegis_core.storage.listing import Listing
 from aegis_core.storage.reader import ObjectReader
+from aegis_core.storage.sealed import SealedReader
 from aegis_core.storage.service import Storage
 
 TWINS = {
@@ -23,6 +24,7 @@ TWINS = {
     blocking.NotificationHub: NotificationHub,
     blocking.ObjectReader: ObjectReader,
     blocking.Listing: Listing,
+    blocking.SealedReader: SealedReader,
 }
 #: What a blocking service does with `with` alone. (`Storage.open` reads an object.)
 LIFETIME = {"open", "aclose"}
@@ -103,6 +105,6 @@ def test_aegis_has_the_same_services():
     open_names = {"open", "lifespan", "blocking", "asgi"}  # how the async one is entered, and what a loop serves
     names = {name for name in vars(Aegis) if not name.startswith("_")} - open_names
     assert names | {"closed"} == {name for name in vars(blocking.Aegis) if not name.startswith("_")}
-    for name in ("get", "provide"):
+    for name in ("get", "provide", "health"):
         mine = [parameter[:3] for parameter in parameters(getattr(blocking.Aegis, name))]
         assert mine == [parameter[:3] for parameter in parameters(getattr(Aegis, name))]
