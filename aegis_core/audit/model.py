@@ -10,6 +10,7 @@ from uuid import UUID
 import attrs
 
 from aegis_core.audit.canonical import Value
+from aegis_core.kernel.errors import AegisError
 
 if TYPE_CHECKING:  # the verifier reads these values and must load no seam of the writer
     from aegis_core.kernel.recorder import Result
@@ -155,3 +156,22 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     origin: str = ""
     signed_by: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class CopyState:
+    """How a copy of the trail stands to its primary.
+
+    Arguments:
+        name: the copy's name.
+        size: entries that it holds and that agree; None as long as it cannot be reached.
+        behind: entries of the primary that it does not hold yet; None where ``size`` is.
+        failure: why it does not go on at the moment; it is tried again.
+        finding: why it is no copy: it holds something else than the primary's first entries, and is not touched.
+    """
+
+    name: str
+    size: int | None = None
+    behind: int | None = None
+    failure: AegisError | None = None
+    finding: Finding | None = None
