@@ -75,13 +75,19 @@ class Adapter(Protocol):
 
 @attrs.frozen
 class AdapterDeps:
-    """What an adapter's ``from_url`` is handed."""
+    """What an adapter's ``from_url`` is handed.
+
+    Arguments:
+        create: whether `Adapter.open` makes what is not there yet. False, for who only looks: it makes nothing, and
+            where nothing lies it raises ``not_found``.
+    """
 
     clock: Clock = SYSTEM_CLOCK
     entropy: Entropy = SYSTEM_ENTROPY
     secrets: Callable[[str], str | None] = attrs.field(default=lambda _name: None, repr=False)
     metrics: Metrics = NO_METRICS
     environment: Environment = "development"
+    create: bool = True
 
 
 class FromUrl(Protocol[A_co]):

@@ -198,6 +198,26 @@ def locked(path: Path, /, *, wait: bool = True) -> Generator[int]:
         os.close(fd)
 
 
+def require_there(path: Path, /, *, adapter: str = "") -> None:
+    """Refuse a place where nothing lies, for an adapter that was told to create nothing.
+
+    Raises:
+        AegisError: ``not_found``, not naming the place.
+    """
+    if not path.exists():
+        raise nothing_there(adapter)
+
+
+def nothing_there(adapter: str, /) -> AegisError:
+    """The error of an adapter that was told to create nothing, and found nothing: the same words from every one."""
+    return AegisError(
+        ErrorCode.NOT_FOUND,
+        "nothing lies there yet: the application makes it when it first opens",
+        operation="open",
+        adapter=adapter,
+    )
+
+
 # --------------------------------------------------------------------------------------------------- file systems
 
 Kind: TypeAlias = Literal["local", "memory", "overlay", "network", "unknown"]

@@ -136,7 +136,7 @@ class PostgresAudit:
 
     def _begin(self, connection: Connection) -> None:
         self._warning = check_durability(connection, self._deps.environment)
-        self._identity = schema.migrate(connection, self._schema).identity
+        self._identity = schema.ready(connection, self._schema, create=self._deps.create).identity
         arrays.register(connection.adapters)
 
     def _renew(self, connection: Connection) -> None:

@@ -8,6 +8,7 @@ import attrs
 import psycopg
 
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.files import nothing_there
 from aegis_postgres.failure import ADAPTER
 
 #: Tables that an erasing store spreads its documents over: a rewrite touches one of them.
@@ -146,6 +147,28 @@ def migrate(connection: psycopg.Connection[Any], schema: str, /) -> Found:
                     prepare=False,
                 )
     return inspect(connection, schema)
+
+
+def ready(connection: psycopg.Connection[Any], schema: str, /, *, create: bool) -> Found:
+    """The schema, for an adapter that opens.
+
+    Arguments:
+        create: whether it is made, or brought to this package's version; see `AdapterDeps`.
+
+    Raises:
+        AegisError: as `migrate`; without ``create`` also ``not_found`` where there is none, and
+            ``precondition_failed`` for an older version.
+    """
+    if create:
+        return migrate(connection, schema)
+    if not is_schema_name(schema) or (found := inspect(connection, schema)).version == 0:
+        raise nothing_there(ADAPTER)
+    if found.version != VERSION:
+        raise _wrong(
+            f"the schema {schema!r} has version {found.version}, and this package makes it {VERSION}: "
+            "the application does so when it opens"
+        )
+    return found
 
 
 def still(connection: psycopg.Connection[Any], schema: str, identity: UUID | None, /) -> None:

@@ -126,7 +126,7 @@ class PostgresState:
 
     def _begin(self, connection: Connection) -> None:
         self._warning = check_durability(connection, self._deps.environment)
-        self._identity = schema.migrate(connection, self._schema).identity
+        self._identity = schema.ready(connection, self._schema, create=self._deps.create).identity
         if self._erases:
             self._check_rights(connection)
 

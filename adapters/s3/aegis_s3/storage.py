@@ -197,7 +197,8 @@ class S3Storage:
             plainly(lambda: store.bucket.look(store.limit()))
             if self._rules.conditional != "none":
                 plainly(lambda: store.check_conditions(match=self._rules.conditional == "all"))
-            _sweep(store)
+            if self._deps.create:  # who only looks ends nobody's uploads
+                _sweep(store)
         except BaseException:
             _close((store, wire, found))
             raise

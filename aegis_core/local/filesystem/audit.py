@@ -16,7 +16,7 @@ from aegis_core.audit.batch import admit
 from aegis_core.audit.port import AuditCapabilities, AuditSink, Entry
 from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps, Environment
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
-from aegis_core.kernel.files import classify_os_error, durability_warning, make_folders, require_durable
+from aegis_core.kernel.files import classify_os_error, durability_warning, make_folders, require_durable, require_there
 from aegis_core.kernel.health import Health
 from aegis_core.kernel.registry import check_options, local_path
 from aegis_core.kernel.url import ServiceUrl
@@ -38,6 +38,7 @@ class FileAudit:
     Arguments:
         root: the folder; made at `open`, readable by its owner only.
         environment: in production a network, overlay or memory file system is refused; elsewhere `health` tells.
+        create: see `AdapterDeps`.
         sync: makes a file's bytes durable, given its descriptor; by default `fdatasync`, or ``F_FULLFSYNC`` on macOS.
     """
 
@@ -45,9 +46,16 @@ class FileAudit:
     backends = EVERY_BACKEND
 
     def __init__(
-        self, root: Path, /, *, environment: Environment = "development", sync: Callable[[int], None] = flush
+        self,
+        root: Path,
+        /,
+        *,
+        environment: Environment = "development",
+        create: bool = True,
+        sync: Callable[[int], None] = flush,
     ) -> None:
         self._root = root
+        self._create = create
         self._environment: Environment = environment
         self._warning = ""
         self._sync = sync
@@ -101,6 +109,8 @@ class FileAudit:
         if self._segments is not None:
             self._segments.close()
         self._lock = Lock()
+        if not self._create:
+            require_there(self._root / "journal", adapter=self.name)
         make_folders(self._root)
         require_durable(self._root, self._environment, adapter=self.name)
         self._warning = durability_warning(self._root)
@@ -181,4 +191,4 @@ def _find(segments: Segments, event_id: UUID) -> int | None:
 def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> AuditSink:
     """Make one from ``file:ROOT``."""
     check_options(url)
-    return FileAudit(local_path(url), environment=deps.environment)
+    return FileAudit(local_path(url), environment=deps.environment, create=deps.create)

@@ -25,6 +25,7 @@ from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.files import require_there
 from aegis_core.kernel.health import Health
 from aegis_core.kernel.problems import Problem, SettingsError
 from aegis_core.kernel.registry import check_options, local_path
@@ -43,6 +44,7 @@ class FileVault:
     Arguments:
         folder: made with mode 0700 where there is none; one that others may read is refused at open.
         passphrase: protects the keys by scrypt. None: they lie there bare.
+        create: see `AdapterDeps`.
     """
 
     name = ADAPTER
@@ -55,11 +57,13 @@ class FileVault:
         /,
         *,
         passphrase: str | None = None,
+        create: bool = True,
         clock: Clock = SYSTEM_CLOCK,
         entropy: Entropy = SYSTEM_ENTROPY,
     ) -> None:
         self._path = folder
         self._passphrase = None if passphrase is None else KeyMaterial(passphrase.encode())
+        self._create = create
         self._clock = clock
         self._entropy = entropy
         self._folder: KeyFolder | None = None
@@ -142,6 +146,8 @@ class FileVault:
 
     def _opened(self) -> KeyFolder:
         folder = KeyFolder(self._path, octets=self._entropy.octets, wall_ns=self._clock.wall_ns)
+        if not self._create:
+            require_there(self._path / "active", adapter=self.name)
         folder.open(self._passphrase)
         return folder
 
@@ -175,7 +181,7 @@ def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> FileVault:
             problems.append(Problem(_SETTING, "needs secure random numbers in production", hint="use the system's"))
     if problems:
         raise SettingsError(problems)
-    return FileVault(path, passphrase=passphrase, clock=deps.clock, entropy=deps.entropy)
+    return FileVault(path, passphrase=passphrase, create=deps.create, clock=deps.clock, entropy=deps.entropy)
 
 
 def _secret(name: str | None, secrets: Callable[[str], str | None], problems: list[Problem]) -> str | None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from aegis_core.kernel.adapter import AdapterDeps
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.files import require_there
 from aegis_core.kernel.problems import Problem, SettingsError
 from aegis_core.kernel.url import ServiceUrl
 from aegis_core.local.filesystem.readable import readable
@@ -51,15 +52,19 @@ class JsonLinesSink(_Descriptor):
 
     Arguments:
         path: the file; it is made with mode 0600, its folder must exist or is made with 0700.
+        create: see `AdapterDeps`.
 
     Raises:
-        AegisError: ``permission_denied`` or ``invalid_argument`` if the file can't be opened for appending.
+        AegisError: ``not_found`` without ``create``; ``permission_denied`` or ``invalid_argument`` if the file can't be
+            opened for appending.
     """
 
     __slots__ = ("path",)
 
-    def __init__(self, path: Path, /) -> None:
+    def __init__(self, path: Path, /, *, create: bool = True) -> None:
         self.path = path
+        if not create:
+            require_there(path, adapter="jsonl")
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
@@ -144,4 +149,4 @@ def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> JsonLinesSink | ConsoleSi
         problems.append(Problem("AEGIS_LOG", "must have a path", hint="write jsonl:logs/app.jsonl"))
     if problems:
         raise SettingsError(tuple(problems))
-    return JsonLinesSink(Path(url.path))
+    return JsonLinesSink(Path(url.path), create=deps.create)

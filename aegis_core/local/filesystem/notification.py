@@ -20,6 +20,7 @@ from aegis_core.kernel.files import (
     publish_new,
     remove_quietly,
     require_durable,
+    require_there,
     sync_folder,
     write_new,
 )
@@ -63,6 +64,7 @@ class EmlFolder:
         self._environment: Environment = deps.environment
         self._wall_ns = deps.clock.wall_ns
         self._entropy = deps.entropy
+        self._create = deps.create
         self._corner = self.folder / _CORNER
         self._lock = self._corner / "lock"
         self._process = -1
@@ -104,6 +106,8 @@ class EmlFolder:
     # ------------------------------------------------------------------------------------------- on a worker thread
 
     def _open(self) -> None:
+        if not self._create:
+            require_there(self._corner, adapter=self.name)
         make_folders(self.folder)
         require_durable(self.folder, self._environment, adapter=self.name)
         make_folders(self._corner)

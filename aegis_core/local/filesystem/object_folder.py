@@ -24,6 +24,7 @@ from aegis_core.kernel.files import (
     locked,
     make_folders,
     require_durable,
+    require_there,
     sync_folder,
 )
 from aegis_core.local.filesystem.key_paths import OWN, Entry, Place, place_of
@@ -48,6 +49,7 @@ class ObjectFolder:
         self.root = root
         self.entropy = deps.entropy
         self._environment: Environment = deps.environment
+        self._create = deps.create
 
     def open(self) -> None:
         """Make the folder if need be, and clear away what killed writers left."""
@@ -57,6 +59,8 @@ class ObjectFolder:
                 "files cannot be made durable and locked here as this store promises: use another adapter on Windows",
                 adapter=NAME,
             )
+        if not self._create:
+            require_there(self.root / LOCKS, adapter=NAME)
         make_folders(self.root)
         require_durable(self.root, self._environment, adapter=NAME)
         make_folders(self.root / WRITING)

@@ -26,6 +26,7 @@ from aegis_core.kernel.files import (
     read_whole,
     remove_quietly,
     require_durable,
+    require_there,
     sync_file,
     sync_folder,
     write_new,
@@ -70,6 +71,7 @@ class FileState:
         self._environment: Environment = deps.environment
         self._wall_ns = deps.clock.wall_ns
         self._entropy: Entropy = deps.entropy
+        self._create = deps.create
         self._corner = self.root / _CORNER
         self._lock = self._corner / "lock"
         self._process = -1
@@ -121,6 +123,8 @@ class FileState:
     # ------------------------------------------------------------------------------------------- on a worker thread
 
     def _open(self) -> None:
+        if not self._create:
+            require_there(self._corner, adapter=self.name)
         make_folders(self.root)
         require_durable(self.root, self._environment, adapter=self.name)
         make_folders(self._corner)

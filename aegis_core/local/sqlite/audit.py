@@ -14,7 +14,7 @@ from aegis_core.audit.batch import admit
 from aegis_core.audit.port import AuditCapabilities, AuditSink, Entry
 from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps, Environment
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
-from aegis_core.kernel.files import durability_warning, make_folders, require_durable
+from aegis_core.kernel.files import durability_warning, make_folders, nothing_there, require_durable, require_there
 from aegis_core.kernel.health import Health
 from aegis_core.kernel.registry import check_options, local_path
 from aegis_core.kernel.url import ServiceUrl
@@ -35,13 +35,15 @@ class SqliteAudit:
     Arguments:
         file: the database; its folder is made at `open`.
         environment: in production a network, overlay or memory file system is refused; elsewhere `health` tells.
+        create: see `AdapterDeps`.
     """
 
     name = "sqlite"
     backends = EVERY_BACKEND
 
-    def __init__(self, file: Path, /, *, environment: Environment = "development") -> None:
+    def __init__(self, file: Path, /, *, environment: Environment = "development", create: bool = True) -> None:
         self._file = file
+        self._create = create
         self._environment: Environment = environment
         self._warning = ""
         self._lock = threading.Lock()
@@ -95,11 +97,15 @@ class SqliteAudit:
             return
         # A connection that crossed a fork must be neither used nor closed: it is left behind.
         self._lock = threading.Lock()
+        if not self._create:
+            require_there(self._file, adapter=self.name)
         make_folders(self._file.parent)
         require_durable(self._file.parent, self._environment, adapter=self.name)
         self._warning = durability_warning(self._file.parent)
         connection = sqlite3.connect(self._file, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         try:
+            if not self._create and not _has_table(connection):
+                raise nothing_there(self.name)
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "fullfsync=1", "checkpoint_fullfsync=1"):
                 connection.execute(f"PRAGMA {pragma}")
             connection.execute(_SCHEMA)
@@ -173,6 +179,10 @@ def _read(connection: sqlite3.Connection, start: int, stop: int) -> Sequence[Ent
     return [Entry(UUID(bytes=bytes(key)), bytes(body)) for _, key, body in rows]
 
 
+def _has_table(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'entries'").fetchone() is not None
+
+
 _CODES: Final = {
     sqlite3.SQLITE_FULL: ErrorCode.RESOURCE_EXHAUSTED,
     sqlite3.SQLITE_PERM: ErrorCode.PERMISSION_DENIED,
@@ -186,4 +196,4 @@ _CODES: Final = {
 def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> AuditSink:
     """Make one from ``sqlite:FILE``."""
     check_options(url)
-    return SqliteAudit(local_path(url), environment=deps.environment)
+    return SqliteAudit(local_path(url), environment=deps.environment, create=deps.create)

@@ -25,8 +25,10 @@ from aegis_core.kernel.files import (
     classify_os_error,
     durability_warning,
     make_folders,
+    nothing_there,
     publish_new,
     require_durable,
+    require_there,
     sync_file,
     write_new,
 )
@@ -166,6 +168,8 @@ class SqliteState:
     def _open(self) -> None:
         self._let_go_of_parents()
         folder = self.path.parent
+        if not self._deps.create:
+            require_there(self.path, adapter=self.name)
         make_folders(folder)
         require_durable(folder, self._deps.environment, adapter=self.name)
         if not self.path.exists():
@@ -189,6 +193,8 @@ class SqliteState:
         self._process = os.getpid()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        if not self._deps.create and not _has_table(connection):
+            raise nothing_there(self.name)
         connection.execute(f"PRAGMA page_size = {_PAGE}")  # for a file that is new; another keeps its own
         self._switch_to_wal(connection)
         for pragma in ("synchronous = FULL", "secure_delete = ON", "temp_store = MEMORY"):
@@ -297,6 +303,10 @@ def _writing(connection: sqlite3.Connection) -> Generator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _has_table(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'documents'").fetchone() is not None
 
 
 def _one(connection: sqlite3.Connection, sql: str) -> Any:
