@@ -1,11 +1,11 @@
 """ASGI middleware: every request gets its ids, and the response says which (ASGI 3.0, HTTP and WebSocket)."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Final, TypeAlias
 
-from aegis_core.kernel.carriers import CORRELATION_ID, REQUEST_ID, from_headers
+from aegis_core.kernel.carriers import CORRELATION_ID, REQUEST_ID, TRACEPARENT, from_headers
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
-from aegis_core.kernel.context import using
+from aegis_core.kernel.context import context_variable
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 
 # Any: what a scope and a message hold is the ASGI specification's, and no type checker's.
@@ -14,43 +14,63 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_REQUESTS: Final = frozenset({"http", "websocket"})
 #: The messages that carry the response's headers.
 _STARTS: Final = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
+_REQUEST_ID: Final = REQUEST_ID.encode()
+_CORRELATION_ID: Final = CORRELATION_ID.encode()
+_READ: Final = frozenset({_REQUEST_ID, _CORRELATION_ID, TRACEPARENT.encode()})
+_WRITTEN: Final = frozenset({_REQUEST_ID, _CORRELATION_ID})
+#: ASGI wants names in lower case, and not everybody writes them so; by its length most are told at once.
+_LENGTHS: Final = frozenset(map(len, _READ))
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
-class RequestContext:
-    """Sets the context of each request from its headers, and writes the ids into the response.
+def request_context(
+    app: ASGIApp, /, *, trusted: bool = False, clock: Clock = SYSTEM_CLOCK, entropy: Entropy = SYSTEM_ENTROPY
+) -> ASGIApp:
+    """Wrap an application: each request has a context with its ids, and they are written into the response.
+
+    A function in a function, because this runs around every request: what it needs lies in cells, not behind ``self``.
 
     Arguments:
-        app: the application.
         trusted: whether whoever sends requests may choose their ids; by default nobody may, and they are made anew.
     """
 
-    def __init__(
-        self, app: ASGIApp, /, *, trusted: bool = False, clock: Clock = SYSTEM_CLOCK, entropy: Entropy = SYSTEM_ENTROPY
-    ) -> None:
-        self._app = app
-        self._trusted = trusted
-        self._clock = clock
-        self._entropy = entropy
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in {"http", "websocket"}:
-            await self._app(scope, receive, send)
+    async def with_context(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in _REQUESTS:
+            await app(scope, receive, send)
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope.get("headers", ())}
-        context = from_headers(headers, trusted=self._trusted, clock=self._clock, entropy=self._entropy)
-        ids = {
-            name.encode(): value.encode()
-            for name, value in ((REQUEST_ID, context.request_id), (CORRELATION_ID, context.correlation_id))
-            if value is not None
-        }
+        headers = _texts(scope.get("headers", ())) if trusted else _NO_HEADERS
+        context = from_headers(headers, trusted=trusted, clock=clock, entropy=entropy)
+        request_id, correlation_id = (context.request_id or "").encode(), (context.correlation_id or "").encode()
 
-        async def send_with_ids(message: MutableMapping[str, Any]) -> None:
+        # No coroutine of its own: it hands on the one of `send`.
+        def send_with_ids(message: MutableMapping[str, Any]) -> Awaitable[None]:
             if message["type"] in _STARTS:
-                others = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in ids]
-                message = {**message, "headers": [*others, *ids.items()]}
-            await send(message)
+                headers = [
+                    header
+                    for header in message.get("headers", ())
+                    if len(header[0]) not in _LENGTHS or header[0].lower() not in _WRITTEN
+                ]
+                headers += ((_REQUEST_ID, request_id), (_CORRELATION_ID, correlation_id))
+                message = {**message, "headers": headers}
+            return send(message)
 
-        with using(context):
-            await self._app(scope, receive, send_with_ids)
+        # What `using` does, without its calls.
+        token = context_variable.set(context)
+        try:
+            await app(scope, receive, send_with_ids)
+        finally:
+            context_variable.reset(token)
+
+    return with_context
+
+
+def _texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers that `from_headers` reads."""
+    return {
+        name.decode(): value.decode("latin-1")
+        for name, value in headers
+        if len(name) in _LENGTHS and name.lower() in _READ
+    }

@@ -6,9 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
-from aegis_core.kernel.context import Context, current, using
+from aegis_core.kernel.context import Context, current, of_request, using
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
-from aegis_core.kernel.ids import uuid7
+from aegis_core.kernel.ids import uuid7_text
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def to_headers(context: Context, /, *, entropy: Entropy = SYSTEM_ENTROPY) -> dic
     if context.correlation_id is not None and is_valid_id(context.correlation_id):
         headers[CORRELATION_ID] = context.correlation_id
     if context.trace_id is not None:
-        parent_id = _nonzero(entropy, 8)
+        parent_id = _nonzero(entropy.octets(8).hex())
         traceparent = f"00-{context.trace_id}-{parent_id}-{context.sampled:02x}"
         if parse_traceparent(traceparent) is not None:
             headers[TRACEPARENT] = traceparent
@@ -79,20 +79,23 @@ def from_headers(
         headers: names in any case.
         trusted: whether the peer's ids may be taken over. A client at large is not.
     """
-    lowered = {name.lower(): value for name, value in headers.items()} if trusted else {}
-    request_id = _taken_over(lowered.get(REQUEST_ID)) or str(uuid7(clock=clock, entropy=entropy))
+    digits = entropy.octets(24).hex()
+    request_id, trace_id = uuid7_text(clock.wall_ns(), digits[:16]), _nonzero(digits[16:])
+    if not trusted:
+        return of_request(request_id, request_id, trace_id)
+    lowered = {name.lower(): value for name, value in headers.items()}
+    request_id = _taken_over(lowered.get(REQUEST_ID)) or request_id
     correlation_id = _taken_over(lowered.get(CORRELATION_ID)) or request_id
-    trace_id, sampled = parse_traceparent(lowered.get(TRACEPARENT, "")) or (_nonzero(entropy, 16), False)
-    return Context(request_id=request_id, correlation_id=correlation_id, trace_id=trace_id, sampled=sampled)
+    trace_id, sampled = parse_traceparent(lowered.get(TRACEPARENT, "")) or (trace_id, False)
+    return of_request(request_id, correlation_id, trace_id, sampled=sampled)
 
 
 def _taken_over(text: str | None) -> str | None:
     return text if text is not None and is_valid_id(text) else None
 
 
-def _nonzero(entropy: Entropy, size: int) -> str:
-    octets = entropy.octets(size)
-    return octets.hex() if any(octets) else "0" * (2 * size - 1) + "1"
+def _nonzero(digits: str) -> str:
+    return digits if digits.strip("0") else digits[:-1] + "1"
 
 
 class ContextExecutor(ThreadPoolExecutor):
