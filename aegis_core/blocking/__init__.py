@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from aegis_core.blocking.notifications import NotificationHub as NotificationHub
     from aegis_core.blocking.storage import Listing as Listing
     from aegis_core.blocking.storage import ObjectReader as ObjectReader
+    from aegis_core.blocking.storage import SealedReader as SealedReader
     from aegis_core.blocking.storage import Storage as Storage
 
-__all__ = ["Aegis", "AuditTrail", "Keyring", "Listing", "NotificationHub", "ObjectReader", "Storage"]
+__all__ = ["Aegis", "AuditTrail", "Keyring", "Listing", "NotificationHub", "ObjectReader", "SealedReader", "Storage"]
 
 __getattr__, __dir__ = lazy(
     __name__,
@@ -23,6 +24,7 @@ __getattr__, __dir__ = lazy(
         "Listing": ".storage",
         "NotificationHub": ".notifications",
         "ObjectReader": ".storage",
+        "SealedReader": ".storage",
         "Storage": ".storage",
     },
 )

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
+from uuid import UUID
 
 from aegis_core.blocking.crypto import Keyring
 from aegis_core.blocking.facade import Facade, next_or_none
@@ -12,9 +13,10 @@ from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.metrics import NO_METRICS, Metrics
 from aegis_core.kernel.recorder import Recorder
 from aegis_core.storage.listing import Listing as AsyncListing
-from aegis_core.storage.model import ByteRange, Match, ObjectInfo, Replace
+from aegis_core.storage.model import ByteRange, Match, ObjectInfo, Replace, SealedName
 from aegis_core.storage.port import StorageAdapter
 from aegis_core.storage.reader import ObjectReader as AsyncObjectReader
+from aegis_core.storage.sealed import SealedReader as AsyncSealedReader
 from aegis_core.storage.service import MIB
 from aegis_core.storage.service import Storage as AsyncStorage
 from aegis_core.storage.source import Source
@@ -58,6 +60,10 @@ class Storage(Facade[AsyncStorage]):
         """See `aegis_core.storage.Storage.open`: ``with storage.open(key) as reader: for chunk in reader: …``."""
         return ObjectReader(self._open().open(key, range=range))
 
+    def sealed(self, key: str, /) -> "SealedReader":
+        """See `aegis_core.storage.Storage.sealed`: ``with storage.sealed(key) as reader: for piece in reader: …``."""
+        return SealedReader(self._open().sealed(key))
+
     def stat(self, key: str, /) -> ObjectInfo:
         """See `aegis_core.storage.Storage.stat`."""
         return self._run(lambda service: service.stat(key))
@@ -75,10 +81,13 @@ class Storage(Facade[AsyncStorage]):
         return self._run(lambda service: service.delete(key, only=only))
 
 
-class ObjectReader:
-    """One object, read chunk by chunk. Made by `Storage.open`."""
+R = TypeVar("R", bound=AsyncObjectReader | AsyncSealedReader)
 
-    def __init__(self, reader: AsyncObjectReader, /) -> None:
+
+class _Pieces(Generic[R]):
+    """What the two readers have in common: they are entered, and give bytes."""
+
+    def __init__(self, reader: R, /) -> None:
         self._reader = reader
         self._held: Held[Any] | None = None
 
@@ -108,6 +117,24 @@ class ObjectReader:
         if chunk is None:
             raise StopIteration
         return chunk
+
+
+class ObjectReader(_Pieces[AsyncObjectReader]):
+    """One object, read chunk by chunk. Made by `Storage.open`."""
+
+
+class SealedReader(_Pieces[AsyncSealedReader]):
+    """One object's stored bytes, piece by piece. Made by `Storage.sealed`."""
+
+    @property
+    def object_id(self) -> UUID:
+        """See `aegis_core.storage.SealedReader.object_id`."""
+        return self._reader.object_id
+
+    @property
+    def sealed_name(self) -> SealedName:
+        """See `aegis_core.storage.SealedReader.sealed_name`."""
+        return self._reader.sealed_name
 
 
 class Listing:

@@ -4,6 +4,7 @@ from aegis_core._lazy import lazy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from aegis_core.storage.events import ObjectCopied as ObjectCopied
     from aegis_core.storage.events import ObjectDeleted as ObjectDeleted
     from aegis_core.storage.events import ObjectMoved as ObjectMoved
     from aegis_core.storage.events import ObjectRead as ObjectRead
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
     from aegis_core.storage.model import Match as Match
     from aegis_core.storage.model import ObjectInfo as ObjectInfo
     from aegis_core.storage.model import Replace as Replace
+    from aegis_core.storage.model import SealedName as SealedName
     from aegis_core.storage.port import StorageAdapter as StorageAdapter
     from aegis_core.storage.port import StorageCapabilities as StorageCapabilities
     from aegis_core.storage.reader import ObjectReader as ObjectReader
+    from aegis_core.storage.sealed import SealedReader as SealedReader
     from aegis_core.storage.service import Storage as Storage
     from aegis_core.storage.source import Source as Source
 
@@ -23,6 +26,7 @@ __all__ = [
     "ByteRange",
     "Listing",
     "Match",
+    "ObjectCopied",
     "ObjectDeleted",
     "ObjectInfo",
     "ObjectMoved",
@@ -30,6 +34,8 @@ __all__ = [
     "ObjectReader",
     "ObjectWritten",
     "Replace",
+    "SealedName",
+    "SealedReader",
     "Source",
     "Storage",
     "StorageAdapter",
@@ -42,6 +48,7 @@ __getattr__, __dir__ = lazy(
         "ByteRange": ".model",
         "Listing": ".listing",
         "Match": ".model",
+        "ObjectCopied": ".events",
         "ObjectDeleted": ".events",
         "ObjectInfo": ".model",
         "ObjectMoved": ".events",
@@ -49,6 +56,8 @@ __getattr__, __dir__ = lazy(
         "ObjectReader": ".reader",
         "ObjectWritten": ".events",
         "Replace": ".model",
+        "SealedName": ".model",
+        "SealedReader": ".sealed",
         "Source": ".source",
         "Storage": ".service",
         "StorageAdapter": ".port",

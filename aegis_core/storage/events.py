@@ -36,6 +36,18 @@ class ObjectRead(AuditEvent):
 
 
 @attrs.frozen(kw_only=True)
+class ObjectCopied(AuditEvent):
+    """An object's stored bytes are about to be released, sealed as they are; ``failed``: it broke off later."""
+
+    action: ClassVar[str] = "storage.copied"
+
+    object_id: str
+    key: Annotated[str, PHI.UNIQUE_ID] = attrs.field(repr=False)
+    size: int  #: stored bytes
+    reason: str = ""
+
+
+@attrs.frozen(kw_only=True)
 class ObjectMoved(AuditEvent):
     """An object is about to be published under another key, and then removed under its own."""
 

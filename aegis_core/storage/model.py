@@ -65,6 +65,19 @@ class ObjectInfo:
 
 
 @attrs.frozen
+class SealedName:
+    """An object's stored key, sealed as fields are: whoever takes sealed objects elsewhere shows no names.
+
+    Arguments:
+        key_id: of the ring's key that opens it.
+        box: unpadded base64url.
+    """
+
+    key_id: str
+    box: str = attrs.field(repr=False)
+
+
+@attrs.frozen
 class ByteRange:
     """Half-open range of bytes. A stop beyond the end is cut; a start beyond it is ``invalid_argument``."""
 

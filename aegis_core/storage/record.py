@@ -14,9 +14,9 @@ from aegis_core.kernel.ids import uuid7
 from aegis_core.kernel.metrics import Metrics
 from aegis_core.kernel.recorder import Recorder
 from aegis_core.storage.counts import Counts
-from aegis_core.storage.events import ObjectDeleted, ObjectMoved, ObjectRead, ObjectWritten
+from aegis_core.storage.events import ObjectCopied, ObjectDeleted, ObjectMoved, ObjectRead, ObjectWritten
 
-_Event: TypeAlias = ObjectWritten | ObjectRead | ObjectMoved | ObjectDeleted
+_Event: TypeAlias = ObjectWritten | ObjectRead | ObjectCopied | ObjectMoved | ObjectDeleted
 
 
 class Record:

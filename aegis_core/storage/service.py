@@ -28,6 +28,7 @@ from aegis_core.storage.model import ByteRange, Key, Match, ObjectInfo, Replace
 from aegis_core.storage.port import Reader, StorageAdapter, Writer
 from aegis_core.storage.reader import ObjectReader
 from aegis_core.storage.record import Record
+from aegis_core.storage.sealed import SealedReader
 from aegis_core.storage.source import Feed, Source
 
 MIB: Final = 1 << 20
@@ -73,6 +74,7 @@ class Storage:
         self._adapter = adapter
         self._tenants: Mapping[str, StorageAdapter] = {} if tenants is None else tenants
         self._keyring = keyring
+        self._entropy = entropy
         self._octets = entropy.octets
         self._record = Record(Unrecorded() if recorder is None else recorder, metrics, clock, entropy)
         self._opened: list[StorageAdapter] = []
@@ -179,6 +181,15 @@ class Storage:
             `download` raises.
         """
         return ObjectReader(self._access(key), self._record, "storage.open", range, None)
+
+    def sealed(self, key: str, /) -> SealedReader:
+        """Read an object's bytes as the store holds them, to take it elsewhere; nothing is opened.
+
+        Returns:
+            A reader: ``async with storage.sealed(key) as reader: async for piece in reader: …``. Entering it raises
+            ``not_found``, or ``integrity`` for what does not begin as a sealed object does.
+        """
+        return SealedReader(self._access(key), self._record, self._entropy)
 
     async def stat(self, key: str, /) -> ObjectInfo:
         """Describe an object. Its size is the store's word: only reading to the end proves it.

@@ -5,11 +5,11 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.local.memory.storage import MemoryStorage, MemoryWriter
 from aegis_core.marks.shapes import marks_of
 from aegis_core.marks.taxonomy import PHI
-from aegis_core.storage.events import ObjectDeleted, ObjectMoved, ObjectRead, ObjectWritten
+from aegis_core.storage.events import ObjectCopied, ObjectDeleted, ObjectMoved, ObjectRead, ObjectWritten
 from aegis_core.storage.model import ByteRange, Match
 
 
-@pytest.mark.parametrize("event", [ObjectWritten, ObjectRead, ObjectMoved, ObjectDeleted])
+@pytest.mark.parametrize("event", [ObjectWritten, ObjectRead, ObjectCopied, ObjectMoved, ObjectDeleted])
 def test_keys_are_sealed_in_the_trail(event):
     marks = marks_of(event)
     assert {marks.get(name) for name in ("key", "target") if name in marks} == {PHI.UNIQUE_ID}
