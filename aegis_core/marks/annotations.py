@@ -60,6 +60,7 @@ class Scope:
         self.owner = owner
         self.extra = extra or {}
         self.variables: dict[object, object] = {}
+        self._within: list[object] = []  # aliases that are being read: they may name themselves
         for base in owner.__mro__:
             for generic in base.__dict__.get("__orig_bases__", ()):
                 parameters = getattr(getattr(generic, "__origin__", None), "__parameters__", ())
@@ -74,6 +75,10 @@ class Scope:
             if name in own:
                 return _Written(own[name], base)
         return None
+
+    def written_by(self, writer: type, annotation: object) -> object:
+        """Remember which class wrote ``annotation``: its names are looked up there."""
+        return _Written(annotation, writer)
 
     def read(self, annotation: object) -> Findings:
         """Find marks, classes and open type variables in ``annotation``.
@@ -95,25 +100,55 @@ class Scope:
         if isinstance(annotation, type) and not hasattr(annotation, "__args__"):
             findings.types.append(annotation)
             return
+        if type(annotation).__name__ in _VARIABLES and annotation in self.variables:
+            self._collect_filled(annotation, writer, findings, left)
+            return
+        alias = typing.get_origin(annotation) or annotation
+        if type(alias).__name__ == "TypeAliasType":
+            self._collect_alias(alias, typing.get_args(annotation), writer, findings, left)
+            return
         for inner in self._inside(annotation, writer, findings):
             self._collect(inner, writer, findings, left)
+
+    def _collect_filled(self, variable: object, writer: type, findings: Findings, left: int) -> None:
+        outer = self.variables
+        # ``class Page(Base[list[T]])``: what it is filled with may name the same variable, which then is another one.
+        self.variables = {other: filled for other, filled in outer.items() if other is not variable}
+        try:
+            self._collect(outer[variable], writer, findings, left)
+        finally:
+            self.variables = outer
+
+    def _collect_alias(
+        self, alias: typing.Any, filled: tuple[object, ...], writer: type, findings: Findings, left: int
+    ) -> None:
+        """Read what a ``type`` statement stands for (PEP 695): its own variables are filled in while it is read."""
+        for argument in filled:
+            self._collect(argument, writer, findings, left)
+        if alias in self._within:
+            return
+        outer = self.variables
+        own = zip(alias.__type_params__, filled, strict=False)
+        self.variables = outer | {variable: argument for variable, argument in own if variable is not argument}
+        self._within.append(alias)
+        try:
+            self._collect(alias.__value__, writer, findings, left)
+        finally:
+            self._within.pop()
+            self.variables = outer
 
     def _inside(self, annotation: object, writer: type, findings: Findings) -> "typing.Iterable[object]":
         """Give what lies one level below, and note what lies on this one."""
         if isinstance(annotation, typing.ForwardRef):
-            annotation = annotation.__forward_arg__
+            return (self._evaluate(annotation.__forward_arg__, writer, annotation.__forward_module__),)
         if isinstance(annotation, str):
             return (self._evaluate(annotation, writer),)
-        if isinstance(annotation, typing.TypeVar):
-            if annotation in self.variables:
-                return (self.variables[annotation],)
-            findings.has_open_variable = True
-            return ()
         kind = type(annotation).__name__
+        if kind in _VARIABLES:
+            findings.has_open_variable = True
+            return _may_stand_for(annotation)
         if kind == "NewType":
             return (annotation.__supertype__,)  # type: ignore[attr-defined]
-        if kind == "TypeAliasType":
-            return (annotation.__value__,)  # type: ignore[attr-defined]
         if kind == "InitVar":
             return (annotation.type,)  # type: ignore[attr-defined]
         origin = typing.get_origin(annotation)
@@ -129,14 +164,26 @@ class Scope:
             findings.types.append(origin)
         return inside
 
-    def _evaluate(self, written: str, writer: type) -> object:
-        module = sys.modules.get(writer.__module__)
+    def _evaluate(self, written: str, writer: type, module_name: object = None) -> object:
+        # A TypedDict keeps no trace of the class that wrote an annotation, but its annotations know their module.
+        named = module_name if isinstance(module_name, str) else getattr(module_name, "__name__", writer.__module__)
+        module = sys.modules.get(named)
         # A decorator sees its class before the module does.
         names = {self.owner.__name__: self.owner, writer.__name__: writer, **self.extra, **vars(writer)}
         try:
             return eval(written, dict(vars(module)) if module else {}, names)  # noqa: S307 - what typing.get_type_hints does
         except Exception as problem:  # noqa: BLE001 - whatever the expression raises, it can't be resolved
             raise Unresolvable(str(problem)) from None
+
+
+_VARIABLES: typing.Final = frozenset(("TypeVar", "TypeVarTuple", "ParamSpec"))
+
+
+def _may_stand_for(variable: object) -> tuple[object, ...]:
+    """What may stand in the place of a type variable bears marks, too."""
+    bounds = (getattr(variable, "__bound__", None), getattr(variable, "__default__", None))
+    given = (bound for bound in bounds if bound is not None and type(bound).__name__ != "NoDefaultType")
+    return (*given, *getattr(variable, "__constraints__", ()))
 
 
 class _Written:

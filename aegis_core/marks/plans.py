@@ -41,7 +41,15 @@ def compile_plan(shape: Shape, rules: Rules, /) -> Plan:
         if all(_is_plain(field.name) for field in shape.fields):
             return _generated(shape, rules, careful)
         return careful
+    if shape.access == "member":
+        return _of_member(shape, rules)
     return _by_items(shape, rules)
+
+
+def _of_member(shape: Shape, rules: Rules) -> Plan:
+    """A member of an enumeration that is marked: also its name tells what it stands for."""
+    data_class = next(field.data_class for field in shape.fields if field.data_class)
+    return lambda o, w=None: rules.marked(o.value, data_class)
 
 
 def _is_plain(name: str) -> bool:
@@ -58,7 +66,7 @@ def _generated(shape: Shape, rules: Rules, careful: Plan) -> Plan:
         "marked": rules.marked,
         "open_": _open(rules),
         "careful": careful,
-        "extras": _extras(rules),
+        "extras": _extras(shape, rules),
     }
 
     def display(walk: str) -> str:
@@ -127,12 +135,16 @@ def _open(rules: Rules) -> Callable[[object, Walk | None], object]:
     return write
 
 
-def _extras(rules: Rules) -> Callable[[Any, Walk | None], dict[str, object]]:
+def _extras(shape: Shape, rules: Rules) -> Callable[[Any, Walk | None], dict[str, object]]:
     """What a pydantic model with ``extra="allow"`` was given besides its fields: loose values under loose names."""
+    data_class = shape.extra
 
     def write(model: Any, walk: Walk | None) -> dict[str, object]:
         walk = walk or Walk(model)
-        return {str(name): rules.loose(name, value, walk) for name, value in model.__pydantic_extra__.items()}
+        given = model.__pydantic_extra__.items()
+        if data_class is not None:
+            return {str(name): rules.marked(value, data_class) for name, value in given}
+        return {str(name): rules.loose(name, value, walk) for name, value in given}
 
     return write
 

@@ -62,6 +62,8 @@ class Redaction:
         if shape is None:
             marker = f"[{type_.__qualname__}]"
             return lambda _: {"type": marker}
+        if shape.access == "member":
+            return lambda member: {"value": self.plans[type_](member)}
         return self.plans[type_]
 
     def event(self, logger: object, method: str, event: MutableMapping[str, Any], /) -> MutableMapping[str, Any]:
@@ -116,7 +118,7 @@ class Redaction:
     def loose(self, name: object, value: object, walk: Walk | None, /) -> object:
         """Write a value under a name that bears no mark of its own."""
         data_class = LEARNED.get(name) if type(name) is str else _class_of_name(name)
-        if data_class is not None and name not in self.keep:
+        if data_class is not None and not (isinstance(name, str) and name in self.keep):
             return self.hit(name, value, data_class)
         return value if type(value) in SCALARS else self.plans[type(value)](value, walk)
 
@@ -212,9 +214,16 @@ _PLAIN_MODULES: Final = frozenset(("builtins", "datetime", "uuid", "decimal"))
 
 
 def _class_of_name(name: object) -> DataClass | None:
+    """The class of a key that is no plain text: of text in bytes, of an enumeration's member, of a path of names."""
+    if isinstance(name, str):
+        return LEARNED.get(str.__str__(name))
     if isinstance(name, bytes):
         return LEARNED.get(name.decode("latin-1"))
-    return LEARNED.get(str.__str__(name)) if isinstance(name, str) else None
+    if isinstance(name, tuple):
+        found = (_class_of_name(part) for part in name if isinstance(part, str | bytes))
+        return next((data_class for data_class in found if data_class is not None), None)
+    value = getattr(name, "_value_", None)  # of an enumeration
+    return LEARNED.get(value) if type(value) is str else None
 
 
 def forget_plans() -> None:

@@ -1,16 +1,12 @@
 """What a class looks like to the marks: its fields, their classes, and how to read them without side effects."""
 
-import sys
 import typing
 from collections.abc import Iterable, Mapping
 
-from aegis_core.marks.annotations import Scope, Unresolvable, own_annotations
+from aegis_core.marks.annotations import Scope, Unresolvable
+from aegis_core.marks.members import Access, Members, members_of
 from aegis_core.marks.names import learn
 from aegis_core.marks.taxonomy import UNKNOWN, DataClass
-
-Access = typing.Literal["attributes", "model", "state", "mapping"]
-"""How values are read: by attribute; by attribute with pydantic's extras; from the instance's ``__dict__`` alone, so
-that nothing unloaded is loaded; by key."""
 
 
 class Field:
@@ -31,11 +27,14 @@ class Field:
 class Shape:
     """The fields of a class."""
 
-    __slots__ = ("access", "fields", "missing")
+    __slots__ = ("access", "extra", "fields", "missing")
 
-    def __init__(self, access: Access, fields: Iterable[Field], missing: Iterable[str] = ()) -> None:
+    def __init__(
+        self, access: Access, fields: Iterable[Field], missing: Iterable[str] = (), extra: DataClass | None = None
+    ) -> None:
         self.access: Access = access
         self.fields = tuple(fields)
+        self.extra = extra  # the class of everything that an instance holds besides its fields
         self.missing = tuple(missing)  # annotations that can't be resolved; then every field is erased
 
 
@@ -50,6 +49,7 @@ def mark(type_: type, /, **fields: DataClass) -> None:
     """Mark the fields of a class that is not yours, such as a Django model or a client library's record.
 
     Only what lies in an instance's ``__dict__`` and in slots of these names is read. Marks hold for subclasses, too.
+    The members of an enumeration are marked as ``value``.
 
     Arguments:
         fields: attribute name → class.
@@ -59,8 +59,10 @@ def mark(type_: type, /, **fields: DataClass) -> None:
             raise TypeError(f"the mark of {type_.__qualname__}.{name} must be a DataClass, such as PHI.NAME")
     _tables.setdefault(type_, {}).update(fields)
     _shapes.clear()
-    for name, data_class in fields.items():
-        learn(name, data_class)
+    if type(type_).__name__ not in {"EnumMeta", "EnumType"}:
+        for name, data_class in fields.items():
+            learn(name, data_class)
+    shape_of(type_, quiet=True)  # aliases of the fields are learned, too
     from aegis_core.marks.redaction import forget_plans
 
     forget_plans()
@@ -69,8 +71,9 @@ def mark(type_: type, /, **fields: DataClass) -> None:
 def marks_of(type_: type, /) -> Mapping[str, DataClass | None]:
     """Give the class of every field of ``type_``; None where it bears no mark.
 
-    Reads attrs classes, dataclasses, named tuples, pydantic models, SQLAlchemy models, TypedDicts, classes with marked
-    annotations and classes given to `mark`; of any other class it gives nothing. Names of marked fields are learned.
+    Reads attrs classes, dataclasses, named tuples, pydantic models, SQLAlchemy and Django models, msgspec structs,
+    TypedDicts, enumerations that say so of ``_value_``, classes with marked annotations and classes given to `mark`; of
+    any other class it gives nothing. Names of marked fields are learned.
     Where an annotation can't be resolved every field is ``unknown.unresolved``, and that is logged once a class.
     """
     shape = shape_of(type_)
@@ -114,41 +117,59 @@ def _read(type_: type, *, quiet: bool) -> Shape | None:
     table: dict[str, DataClass] = {}
     for base in reversed(type_.__mro__):
         table.update(_tables.get(base, {}))
-    members = _members(type_)
-    if members is None and not table:
-        return None
-    access, names, scope = members or ("state", {}, Scope(type_))
+    declared = members_of(type_)
+    if declared is None:
+        if not table:
+            return None
+        declared = Members("state", {}, Scope(type_), shown=False)
     fields: dict[str, Field] = {}
     missing: list[str] = []
     nested: list[type] = []
-    for name, (annotation, given, aliases) in names.items():
-        field = Field(name, given, aliases=aliases)
-        fields[name] = field
+    for name, member in declared.members.items():
+        field = fields[name] = Field(name, member.given, aliases=member.aliases)
         try:
-            findings = scope.read(annotation)
+            findings = declared.scope.read(member.annotation)
         except Unresolvable as problem:
             missing.append(f"{name}: {problem}")
-            field.data_class = given or UNKNOWN.UNRESOLVED
+            field.data_class = member.given or UNKNOWN.UNRESOLVED
             continue
-        field.data_class = given or findings.data_class
-        field.is_loose = annotation is None and field.data_class is None
+        field.data_class = member.given or findings.data_class
+        field.is_loose = member.annotation is None and field.data_class is None
         field.is_open = findings.has_open_variable and field.data_class is None
         nested += findings.types
     for name, data_class in table.items():
-        fields[name] = Field(name, data_class, aliases=fields[name].aliases if name in fields else ())
-    if access == "state" and not any(field.data_class for field in fields.values()) and not _is_mapped(type_):
+        known = fields.get(name) or next((field for field in fields.values() if name in field.aliases), None)
+        place = known.name if known else name
+        fields[place] = Field(place, data_class, aliases=(*(known.aliases if known else ()), name))
+    if not declared.shown and not any(field.data_class for field in fields.values()):
         return None
-    for field in fields.values():
+    if declared.access != "member":  # values of an enumeration go by no name of their own
+        _learn(declared, fields.values(), quiet=quiet)
+    if missing:
+        for field in fields.values():
+            field.data_class = field.data_class or UNKNOWN.UNRESOLVED
+    shape = Shape(declared.access, fields.values(), missing, _class_of(declared.scope, declared.extra))
+    _learn_nested(type_, shape, nested)
+    return shape
+
+
+def _learn(declared: Members, fields: Iterable[Field], *, quiet: bool) -> None:
+    for field in fields:
         # What may be resolved later is not learned as unknown now: a name is never unlearned.
         if field.data_class and not (quiet and field.data_class is UNKNOWN.UNRESOLVED):
             for name in (field.name, *field.aliases):
                 learn(name, field.data_class)
-    if missing:
-        for field in fields.values():
-            field.data_class = field.data_class or UNKNOWN.UNRESOLVED
-    shape = Shape(access, fields.values(), missing)
-    _learn_nested(type_, shape, nested)
-    return shape
+    for name, annotation in declared.unwritten:
+        if data_class := _class_of(declared.scope, annotation):
+            learn(name, data_class)
+
+
+def _class_of(scope: Scope, annotation: object) -> DataClass | None:
+    """Give the mark of what is not written with an instance: where it can't be resolved there is none to be found."""
+    try:
+        return scope.read(annotation).data_class if annotation is not None else None
+    except Unresolvable:
+        return None
 
 
 def _learn_nested(type_: type, shape: Shape, nested: list[type]) -> None:
@@ -159,80 +180,3 @@ def _learn_nested(type_: type, shape: Shape, nested: list[type]) -> None:
                 shape_of(other, quiet=True)
     finally:
         _shapes.pop(type_, None)
-
-
-Members = dict[str, tuple[object, DataClass | None, tuple[str, ...]]]
-
-
-def _members(type_: type) -> tuple[Access, Members, Scope] | None:
-    own = Scope(type_)
-    if _is_mapped(type_):
-        return _mapped(type_)
-    if "__pydantic_fields__" in type_.__dict__ and not hasattr(type_, "__dataclass_fields__"):
-        return _pydantic(type_, own)
-    if (attributes := getattr(type_, "__attrs_attrs__", None)) is not None:
-        members: Members = {}
-        for attribute in attributes:
-            written = own.annotation(attribute.name)
-            annotation = written if written is not None else attribute.type
-            members[attribute.name] = (annotation, None, (attribute.alias or attribute.name,))
-        return "attributes", members, own
-    if (declared := getattr(type_, "__dataclass_fields__", None)) is not None:
-        names = [name for name, field in declared.items() if field._field_type.name == "_FIELD"]
-        return "attributes", {name: (own.annotation(name), None, (name.lstrip("_"),)) for name in names}, own
-    if type(type_).__name__ == "_TypedDictMeta":
-        annotations = type_.__annotations__
-        return "mapping", {name: (annotation, None, ()) for name, annotation in annotations.items()}, own
-    if issubclass(type_, tuple) and hasattr(type_, "_fields"):
-        names = list(getattr(type_, "_fields"))  # noqa: B009 - the type checkers know no such attribute of a tuple
-        return "attributes", {name: (own.annotation(name), None, ()) for name in names}, own
-    annotated = {name for base in type_.__mro__ for name in own_annotations(base)}
-    if annotated and type_.__module__ != "builtins":
-        return "state", {name: (own.annotation(name), None, (name.lstrip("_"),)) for name in sorted(annotated)}, own
-    return None
-
-
-def _pydantic(type_: type, own: Scope) -> tuple[Access, Members, Scope]:
-    members: Members = {}
-    for name, field in type_.__pydantic_fields__.items():  # type: ignore[attr-defined]
-        given = [item for item in field.metadata if isinstance(item, DataClass)]
-        choices = (field.alias, field.serialization_alias, *_validation_aliases(field.validation_alias))
-        aliases = tuple(alias for alias in choices if isinstance(alias, str))
-        # pydantic resolves names that we can't (of enclosing functions), so its own reading comes first.
-        annotation: object = field.annotation if type_.__pydantic_complete__ else own.annotation(name)  # type: ignore[attr-defined]
-        for item in given:
-            annotation = typing.Annotated[annotation, item]
-        members[name] = (annotation, None, aliases)
-    return "model", members, own
-
-
-def _validation_aliases(alias: object) -> Iterable[object]:
-    if alias is None or isinstance(alias, str):
-        return (alias,)
-    return [path if isinstance(path, str) else path.path[0] for path in getattr(alias, "choices", [alias])]
-
-
-def _is_mapped(type_: type) -> bool:
-    return "sqlalchemy.orm" in sys.modules and hasattr(getattr(type_, "__mapper__", None), "columns")
-
-
-def _mapped(type_: type) -> tuple[Access, Members, Scope]:
-    """Read a SQLAlchemy model without configuring its mappers and without touching an instance."""
-    mapper = type_.__mapper__  # type: ignore[attr-defined]
-    registered = {other.class_.__name__: other.class_ for other in mapper.registry.mappers}
-    scope = Scope(type_, registered)
-    members: Members = {}
-    for name, column in mapper.columns.items():
-        given = next((value for value in column.info.values() if isinstance(value, DataClass)), None)
-        members[name] = (scope.annotation(name), given, (column.name,))
-    for base in type_.__mro__:
-        for name, written in own_annotations(base).items():
-            if name in members or "ClassVar" in str(written) or "Mapped" not in str(written):
-                continue
-            # A relationship: what it leads to follows its own plan, so an unknown name in it hides no mark.
-            try:
-                scope.read(annotation := scope.annotation(name))
-            except Unresolvable:
-                annotation = None
-            members[name] = (annotation, None, ())
-    return "state", members, scope

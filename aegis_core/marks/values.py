@@ -24,10 +24,12 @@ _AS_THEY_ARE = frozenset({
 })  # fmt: skip
 
 _NAMES = frozenset((str, bytes))
+_PAIRS = frozenset((tuple, list))
 
 
 def plan_of_values(type_: type, rules: Rules, /) -> Plan:
     """Make the plan for values of a type that has no fields known to the marks."""
+    names = {(base.__module__, base.__qualname__) for base in type_.__mro__}
     if issubclass(type_, Classified):
         return lambda o, w=None: rules.marked(o, o.data_class)
     if issubclass(type_, Enum):
@@ -45,9 +47,10 @@ def plan_of_values(type_: type, rules: Rules, /) -> Plan:
     if issubclass(type_, tuple) and hasattr(type_, "_fields"):
         by_name = _mappings(rules)
         return lambda o, w=None: by_name(o._asdict(), w)
+    if ("collections", "UserString") in names:  # a sequence of itself
+        return lambda o, w=None: str(o)
     if (type_ is not range and issubclass(type_, Sequence | AbstractSet)) or type_.__name__ == "deque":
         return _sequences(rules)
-    names = {(base.__module__, base.__qualname__) for base in type_.__mro__}
     if names & _AS_THEY_ARE:
         return lambda o, w=None: o
     if ("pathlib", "PurePath") in names:
@@ -128,7 +131,8 @@ def _sequences(rules: Rules) -> Plan:
         elif stop := walk.enter(value, len(value)):
             return stop
         try:
-            if len(value) == 2 and type(value) is tuple and type(value[0]) in _NAMES:  # an item of a mapping, a header
+            # An item of a mapping, a header: also as a list, as JSON has no tuples.
+            if len(value) == 2 and type(value) in _PAIRS and type(value[0]) in _NAMES:
                 return [rules.nested(value[0], walk), rules.loose(value[0], value[1], walk)]
             return [item if type(item) in SCALARS else plans[type(item)](item, walk) for item in value]
         except Exception:  # noqa: BLE001 - whatever a container raises, nothing of it is written
