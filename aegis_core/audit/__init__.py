@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from aegis_core.audit.checkpoint import open_checkpoint as open_checkpoint
     from aegis_core.audit.entry import decode_entry as decode_entry
     from aegis_core.audit.entry import encode_entry as encode_entry
+    from aegis_core.audit.look import TrailLook as TrailLook
+    from aegis_core.audit.look import look_at as look_at
     from aegis_core.audit.model import Finding as Finding
     from aegis_core.audit.model import FindingKind as FindingKind
     from aegis_core.audit.model import SealedValue as SealedValue
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from aegis_core.audit.port import JoinsTransactions as JoinsTransactions
     from aegis_core.audit.proof import TlogProof as TlogProof
     from aegis_core.audit.trail import AuditTrail as AuditTrail
+    from aegis_core.audit.tree import leaf_hash as leaf_hash
+    from aegis_core.audit.tree import verify_consistency as verify_consistency
     from aegis_core.audit.verifier import verify_folder as verify_folder
 
 __all__ = [
@@ -44,16 +48,22 @@ __all__ = [
     "StoredEvent",
     "SubjectSeal",
     "TlogProof",
+    "TrailLook",
     "Verdict",
     "VerifierKey",
     "decode_entry",
     "encode_entry",
+    "leaf_hash",
+    "look_at",
     "open_checkpoint",
+    "verify_consistency",
     "verify_folder",
 ]
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "look_at": ".look",
+        "TrailLook": ".look",
         "AuditCapabilities": ".port",
         "AuditSink": ".port",
         "AuditTrail": ".trail",
@@ -74,7 +84,9 @@ __getattr__, __dir__ = lazy(
         "VerifierKey": ".note",
         "decode_entry": ".entry",
         "encode_entry": ".entry",
+        "leaf_hash": ".tree",
         "open_checkpoint": ".checkpoint",
+        "verify_consistency": ".tree",
         "verify_folder": ".verifier",
     },
 )

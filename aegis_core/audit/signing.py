@@ -35,8 +35,7 @@ class Signing:
         return self._signer
 
     async def known(self) -> tuple[VerifierKey, ...]:
-        """Verifier keys of every signer that this trail ever had, as the keyring has them; the oldest first."""
-        await self.signer()
+        """Verifier keys of every signer that this trail ever had, as the keyring has them, oldest first; makes none."""
         ed25519 = await self._keyring.every(KeyPurpose.SIGN_ED25519)
         ml_dsa_44 = await self._keyring.every(KeyPurpose.SIGN_ML_DSA_44)
         known: list[VerifierKey] = []

@@ -431,6 +431,7 @@ def _drawn(octets: Callable[[int], bytes], size: int) -> Callable[[int], bytes]:
         nonlocal drawn, at
         if at + count > len(drawn):
             drawn, at = octets(max(size, count)), 0
+        await self._signing.signer()  # a trail that has signed nothing yet has its keys from here on
         at += count
         return drawn[at - count : at]
 

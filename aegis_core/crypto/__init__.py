@@ -5,6 +5,8 @@ from aegis_core._lazy import lazy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from aegis_core.crypto.envelope import Envelope as Envelope
+    from aegis_core.crypto.inventory import KeyRecord as KeyRecord
+    from aegis_core.crypto.inventory import key_records as key_records
     from aegis_core.crypto.keyring import Keyring as Keyring
     from aegis_core.crypto.model import KeyPurpose as KeyPurpose
     from aegis_core.crypto.model import RingKey as RingKey
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Envelope",
     "KeyPurpose",
+    "KeyRecord",
     "KeyVault",
     "Keyring",
     "Opener",
@@ -26,11 +29,14 @@ __all__ = [
     "Span",
     "VaultCapabilities",
     "WrappedKey",
+    "key_records",
 ]
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "key_records": ".inventory",
+        "KeyRecord": ".inventory",
         "Envelope": ".envelope",
         "KeyPurpose": ".model",
         "KeyVault": ".port",

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from aegis_core.kernel.errors import ErrorCode as ErrorCode
     from aegis_core.kernel.errors import ForkedError as ForkedError
     from aegis_core.kernel.errors import UnsupportedCapability as UnsupportedCapability
+    from aegis_core.kernel.files import FileSystem as FileSystem
+    from aegis_core.kernel.files import filesystem_of as filesystem_of
     from aegis_core.kernel.health import UP as UP
     from aegis_core.kernel.health import Health as Health
     from aegis_core.kernel.ids import uuid7 as uuid7
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from aegis_core.kernel.settings import Settings as Settings
     from aegis_core.kernel.state import StateCapabilities as StateCapabilities
     from aegis_core.kernel.state import StateDocument as StateDocument
+    from aegis_core.kernel.settings import Located as Located
     from aegis_core.kernel.state import StateStore as StateStore
     from aegis_core.kernel.url import ServiceUrl as ServiceUrl
     from aegis_core.marks.purpose import Purpose as Purpose
@@ -73,9 +76,11 @@ __all__ = [
     "Health",
     "Metrics",
     "Part",
+    "FileSystem",
     "Pending",
     "Principal",
     "Problem",
+    "Located",
     "Purpose",
     "Receipt",
     "Recorder",
@@ -98,6 +103,7 @@ __all__ = [
     "to_headers",
     "using",
     "uuid7",
+    "filesystem_of",
 ]
 
 __getattr__, __dir__ = lazy(
@@ -111,6 +117,9 @@ __getattr__, __dir__ = lazy(
         "Clock": ".clock",
         "Context": ".context",
         "ContextExecutor": ".carriers",
+        "filesystem_of": ".files",
+        "FileSystem": ".files",
+        "Located": ".settings",
         "EVERY_BACKEND": ".adapter",
         "Entropy": ".entropy",
         "Environment": ".adapter",

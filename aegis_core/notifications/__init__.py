@@ -5,6 +5,8 @@ from aegis_core._lazy import lazy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from aegis_core.notifications.clearance import DEFAULT_CLEARANCE as DEFAULT_CLEARANCE
+    from aegis_core.notifications.counting import DeliveryCount as DeliveryCount
+    from aegis_core.notifications.counting import count_deliveries as count_deliveries
     from aegis_core.notifications.model import ChannelKind as ChannelKind
     from aegis_core.notifications.model import Delivery as Delivery
     from aegis_core.notifications.model import DeliveryStatus as DeliveryStatus
@@ -24,6 +26,7 @@ __all__ = [
     "ChannelKind",
     "Content",
     "Delivery",
+    "DeliveryCount",
     "DeliveryStatus",
     "Message",
     "NotificationChannel",
@@ -32,10 +35,13 @@ __all__ = [
     "Rendered",
     "Sent",
     "Template",
+    "count_deliveries",
 ]
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "count_deliveries": ".counting",
+        "DeliveryCount": ".counting",
         "DEFAULT_CLEARANCE": ".clearance",
         "ChannelCapabilities": ".port",
         "ChannelKind": ".model",

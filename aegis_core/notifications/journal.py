@@ -336,6 +336,11 @@ def _delivery(delivery_id: str, read: Mapping[str, Any]) -> Delivery:
     )
 
 
+def status_of(body: bytes, /) -> DeliveryStatus:
+    """The status in a document under `QUEUED` or `DONE`."""
+    return _delivery("", _read(body)).status
+
+
 def _read(body: bytes) -> dict[str, Any]:
     try:
         read = loads(body)
