@@ -1,15 +1,19 @@
 """What the settings lead to, to look at: every adapter by itself, made, not open, and told to create nothing."""
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import attrs
 
 from aegis_core.kernel.adapter import AdapterDeps
+from aegis_core.kernel.backend import refuse_other_backend
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError
+from aegis_core.kernel.failing import Wrapping
+from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.problems import Problem, SettingsError
 from aegis_core.kernel.registry import GROUPS, Registry
 from aegis_core.kernel.settings import NEEDS, PARTS, Located, Part, PortKind, Settings, secrets_from
@@ -33,6 +37,23 @@ class Place:
     kind: PortKind
     where: Located
     make: Callable[[], Any]
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncGenerator[Any]:
+        """Its adapter, made anew and open for a block; not for ``log``, whose sinks are not opened.
+
+        Raises:
+            AegisError: whatever the adapter lets out when it opens; ``not_found`` where nothing lies.
+        """
+        adapter = self.make()
+        refuse_other_backend(adapter, operation="open")
+        try:
+            with Wrapping(adapter, "open"):
+                await adapter.open()
+            yield adapter
+        finally:
+            with shielded():
+                await adapter.aclose()
 
 
 @attrs.frozen

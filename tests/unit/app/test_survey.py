@@ -49,9 +49,23 @@ async def test_what_it_makes_creates_nothing(tmp_path):
                 place.make()
         else:
             with pytest.raises(AegisError) as caught:
-                await place.make().open()
+                async with place.opened():
+                    pass
         assert caught.value.code is ErrorCode.NOT_FOUND, place.name
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.anyio
+async def test_a_place_opens_by_itself_and_what_its_adapter_lets_out_says_where_it_comes_from(tmp_path):
+    (tmp_path / "store" / ".#locks").mkdir(parents=True)
+    place = next(place for place in survey(environ(tmp_path)).places if place.name == "storage")
+    async with place.opened() as storage:
+        assert (await storage.health()).state != "down"
+    (tmp_path / "store" / ".#locks").rmdir()
+    with pytest.raises(AegisError) as caught:
+        async with place.opened():
+            raise AssertionError
+    assert (caught.value.operation, caught.value.adapter) == ("open", "file")
 
 
 def test_all_problems_come_at_once_those_of_urls_too_and_the_rest_is_still_there(tmp_path):
