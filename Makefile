@@ -1,15 +1,19 @@
 # Each command makes .venv if it is missing, installs nox as constraints.txt pins it, and runs a nox session.
-#   make demo [INPUT=bundle-or-folder]   make test   make lint   make types   make bench [AREA=marks]   make docs
+#   make demo [INPUT=bundle-or-folder]   make demo-servers [INPUT=…] [KILL=postgres|s3|smtp|vault|all|none]
+#   make test   make lint   make types   make bench [AREA=marks]   make docs
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	"$$p" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 NOX := .venv/bin/nox
 
-.PHONY: demo test lint types bench docs nox
+.PHONY: demo demo-servers test lint types bench docs nox
 .DEFAULT_GOAL := test
 
 demo: .venv/.nox-ready
 	@$(NOX) -s demo -- $(if $(INPUT),"$(INPUT)")
+
+demo-servers: .venv/.nox-ready
+	@$(NOX) -s servers -- demo $(if $(KILL),--kill "$(KILL)") $(if $(INPUT),"$(INPUT)")
 
 test: .venv/.nox-ready
 	@$(NOX) -s tests

@@ -107,6 +107,10 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def servers(session: nox.Session) -> None:
-    """Real servers for people: ``nox -s servers -- list``, or ``-- up NAME …`` until Ctrl-C."""
-    install(session, servers=True)
-    session.run("python", "-m", "aegis_core.testing.servers", *(session.posargs or ["list"]), success_codes=[0, 130])
+    """Real servers for people: ``nox -s servers -- list``, ``-- up NAME …`` until Ctrl-C, ``-- demo`` for the clinic."""
+    install(session, "demo", servers=True)
+    command, *arguments = session.posargs or ["list"]
+    if command == "demo":
+        session.run("python", "-m", "examples.on_servers", *arguments)
+    else:
+        session.run("python", "-m", "aegis_core.testing.servers", command, *arguments, success_codes=[0, 130])

@@ -166,7 +166,7 @@ class Morning:
             while True:
                 with anyio.move_on_after(_SLOW):
                     return (await self._waiting.until_done(send)).status
-                self._waiting.say("letters can't go out")
+                self._waiting.say("mail")
         return "queued"  # if it got as far as the journal; in any case the next run goes on
 
 

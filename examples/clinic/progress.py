@@ -25,6 +25,7 @@ class Progress:
         self._clock = clock
         self._done = 0
         self._note = ""
+        self._said: set[str] = set()
         self._terminal = out.isatty()
         self._full = "█" if (out.encoding or "").lower().replace("-", "") == "utf8" else "#"
         self._last = float("-inf")
@@ -45,13 +46,15 @@ class Progress:
         """One more is done."""
         self._done += 1
         self._note = ""
+        self._said.clear()
         # A terminal is redrawn ten times a second, a file gets a line every other second.
         if self._clock.monotonic() - self._last >= (0.1 if self._terminal else 2.0):
             self._show()
 
     def note(self, note: str, /) -> None:
-        """Say why nothing moves just now; said once until something moves."""
-        if note != self._note:
+        """Say why nothing moves just now; each reason is said once until something moves."""
+        if note not in self._said:
+            self._said.add(note)
             self._note = note
             self._show()
 

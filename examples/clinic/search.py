@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from email import policy
+from itertools import chain
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -26,8 +27,14 @@ _GRAM: Final = 6
 _PARTS: Final = re.compile(r"[\s,.()'’-]+")
 #: A letter or digit of a script that puts spaces between words; Thai, Chinese and others do not.
 _LETTER: Final = "[^\\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
-_RECIPIENT_LINE: Final = re.compile(rb"^To:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", re.MULTILINE | re.IGNORECASE)
+#: Who a mail goes to, as the clinic wrote it and as mail servers note the envelope.
+_RECIPIENT: Final = frozenset({"to", "delivered-to", "x-rcptto"})
+_RECIPIENT_LINE: Final = re.compile(
+    rb"^(?:%s):[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*" % b"|".join(sorted(name.encode() for name in _RECIPIENT)),
+    re.MULTILINE | re.IGNORECASE,
+)
 _END_OF_HEADERS: Final = re.compile(rb"\r?\n\r?\n")
+_MAILDIR: Final = frozenset({"new", "cur"})  # where a mail server keeps mails, one a file
 #: UUIDs, long hexadecimal with a letter in it, times with fractions of a second, and times counted from 1970.
 _BY_CHANCE: Final = (
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{16,}"
@@ -36,6 +43,7 @@ _BY_CHANCE: Final = (
 )
 _CHANCE_OCTETS: Final = re.compile(_BY_CHANCE.encode())
 _CHANCE_TEXT: Final = re.compile(_BY_CHANCE)
+_WITHOUT_ZERO: Final = re.compile(rb"[^\0]{%d,}" % _GRAM)
 _BASE64_TEXT: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 
 
@@ -94,10 +102,10 @@ def encodings(needle: str, /) -> Iterator[tuple[str, bytes]]:
 def search(root: Path, wanted: Iterable[str], /, *, also: Iterable[tuple[str, bytes]] = ()) -> Report:
     """Look through every file below ``root`` and its name, and through what else is given as name and bytes.
 
-    Mails are looked through as they lie there and decoded; only their ``To:`` line may hold an address. Numbers are not
-    looked for inside random identifiers (UUIDs, and hexadecimal strings of 16 characters and more that hold a letter)
-    and in times, nor words of under four letters inside base64 of 40 characters and more: there
-    they would be chance.
+    Mails are looked through as they lie there and decoded; only the recipient's line may hold an address. Numbers are
+    not looked for inside random identifiers (UUIDs, and hexadecimal strings of 16 characters and more that hold a
+    letter) and in times, nor words of under four letters inside base64 of 40 characters and more: there they would be
+    chance.
     """
     wanted = frozenset(wanted)
     looker = _Looker(wanted)
@@ -123,14 +131,14 @@ def _contents(root: Path, also: Iterable[tuple[str, bytes]]) -> Iterator[tuple[P
 
 def _views(path: Path, content: bytes) -> Iterator[bytes]:
     """A file as it is; a mail without its recipient, then its headers and its text as a reader sees them."""
-    if path.suffix != ".eml":
+    if not (path.suffix == ".eml" or path.parent.name in _MAILDIR):
         yield content
         return
     end = found.start() if (found := _END_OF_HEADERS.search(content)) else len(content)
     # The same length, so that offsets stay true.
     yield _RECIPIENT_LINE.sub(lambda line: b"\n" * len(line.group()), content[:end]) + content[end:]
     mail = email.message_from_bytes(content, policy=policy.default)
-    yield "\n".join(str(value) for name, value in mail.items() if name.lower() != "to").encode()
+    yield "\n".join(str(value) for name, value in mail.items() if name.lower() not in _RECIPIENT).encode()
     for part in mail.walk():
         payload = part.get_payload(decode=True)
         if isinstance(payload, bytes):
@@ -159,7 +167,9 @@ class _Looker:
     def hits(self, path: Path, content: bytes) -> Iterator[Hit]:
         grams = self._grams
         random: list[tuple[int, int]] | None = None
-        for offset in range(len(content) - _GRAM + 1):
+        # No form holds a zero byte, and the files of a database are made of little else.
+        runs = (run.span() for run in _WITHOUT_ZERO.finditer(content))
+        for offset in chain.from_iterable(range(start, stop - _GRAM + 1) for start, stop in runs):
             candidates = grams.get(content[offset : offset + _GRAM])
             if candidates is None:
                 continue

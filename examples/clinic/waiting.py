@@ -19,14 +19,16 @@ LONGEST_WAIT: Final = 60.0
 _PAUSE: Final = 0.05
 #: What passes. Everything here may be done again, so what may or may not have happened is done again, too.
 _PASSES: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.DEADLINE_EXCEEDED})
-#: The first word of an operation, and what is said while it fails.
-_AWAY: Final = {
-    "audit": "the trail can't be reached",
-    "keyring": "the keys can't be reached",
-    "lab": "the lab can't take results",
-    "notifications": "the letters' journal can't be reached",
-    "storage": "the store can't be reached",
+#: The first word of an operation, and who failed.
+_WHO: Final = {
+    "audit": "trail",
+    "keyring": "keys",
+    "lab": "lab",
+    "notifications": "journal of letters",
+    "storage": "store",
 }
+#: What is said of whom, where it is not that they can't be reached.
+_SAID: Final = {"lab": "the lab can't take results", "mail": "letters can't go out"}
 
 
 def passes(error: Exception, /) -> bool:
@@ -45,10 +47,10 @@ class Waiting:
     def __init__(self, breaker: CountingBreaker, log: Logger, /) -> None:
         self._breaker = breaker
         self._log = log
-        self._why = "a service can't be reached"
+        self._away = "service"
         #: Told why nothing moves.
         self.note: Callable[[str], None] = lambda _: None
-        #: How often work waited, by why.
+        #: How often work waited, by for whom.
         self.waits: Counter[str] = Counter()
 
     async def until_done(self, work: Callable[[], Awaitable[T]], /) -> T:
@@ -67,14 +69,15 @@ class Waiting:
                     raise
                 if error.operation != "breaker.acquire":  # that one says only that others have failed
                     failure = error
-                    self._why = _AWAY.get(error.operation.partition(".")[0], self._why)
+                    self._away = _WHO.get(error.operation.partition(".")[0], self._away)
                 if anyio.current_time() > gives_up:
                     raise failure or error from None
-                self.say(self._why)
+                self.say(self._away)
                 self._log.debug("work waits", code=error.code.value, operation=error.operation)
                 await anyio.sleep(error.retry_after or _PAUSE)
 
-    def say(self, why: str, /) -> None:
-        """Say that work waits, and count it."""
-        self.waits[why] += 1
-        self.note(f"{why}: waiting")
+    def say(self, away: str, /) -> None:
+        """Say for whom work waits, and count it."""
+        self.waits[away] += 1
+        said = _SAID.get(away, f"the {away} can't be reached")
+        self.note(f"{said}: waiting")

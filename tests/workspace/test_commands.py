@@ -35,6 +35,8 @@ def test_the_sessions_are_exactly_these():
         (["test"], "nox -s tests"),
         (["demo"], "nox -s demo --"),
         (["demo", "INPUT=some/folder"], 'nox -s demo -- "some/folder"'),
+        (["demo-servers"], "nox -s servers -- demo"),
+        (["demo-servers", "INPUT=a folder", "KILL=s3"], 'nox -s servers -- demo --kill "s3" "a folder"'),
         (["bench"], "nox -s bench --"),
         (["lint"], "nox -s lint"),
         (["types"], "nox -s types"),
