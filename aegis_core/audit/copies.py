@@ -1,7 +1,9 @@
 """The copies of a primary, all of them: brought up side by side, each at its own pace."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 import anyio
@@ -18,6 +20,7 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.metrics import Metrics
 from aegis_core.kernel.recorder import AuditEvent
 
+NO_COPIES: Final[Mapping[str, AuditSink]] = MappingProxyType({})
 #: Seconds that copies get to catch up when the trail is closed.
 CLOSING: Final = 2.0
 
@@ -53,29 +56,28 @@ class Copies:
         metrics: Metrics,
     ) -> None:
         self._sinks = dict(sinks)
-        self._followers = [
-            Follower(name, sink, primary, found=found, clock=clock, entropy=entropy, metrics=metrics)
-            for name, sink in sinks.items()
-        ]
+        self._primary = primary
+        self._make = partial(Follower, found=found, clock=clock, entropy=entropy, metrics=metrics)
+        self._followers: list[Follower] = []
 
-    @staticmethod
-    def check(sinks: Mapping[str, AuditSink], primary: AuditSink, /) -> None:
-        """Refuse what can be no copy.
+    def begin(self) -> None:
+        """Get ready, without any I/O.
 
         Raises:
             AegisError: ``invalid_argument`` for the primary itself, or for one sink under two names; ``unsupported``
                 for one that cannot work on this event loop.
         """
-        seen = [primary]
-        for name, sink in sinks.items():
+        seen = [self._primary]
+        for name, sink in self._sinks.items():
             if any(sink is other for other in seen):
                 message = f"the copy {name!r} is the primary or another copy: a copy needs a place of its own"
                 raise AegisError(ErrorCode.INVALID_ARGUMENT, message, operation="audit.open")
             seen.append(sink)
             refuse_other_backend(sink, operation="audit.open")
+        self._followers = [self._make(name, sink, self._primary) for name, sink in self._sinks.items()]
 
     def start(self, group: TaskGroup, size: int, /) -> None:
-        """Begin to follow a primary of ``size`` entries. Copies are opened there: one that is down holds nobody up."""
+        """Follow a primary of ``size`` entries. Copies are opened by the tasks: one that is down holds nobody up."""
         for follower in self._followers:
             follower.ring(size)
             group.start_soon(follower.run, name=f"aegis audit copy {follower.name}")
@@ -89,19 +91,34 @@ class Copies:
         """How each copy stands."""
         return {follower.name: follower.state for follower in self._followers}
 
-    def sink(self, name: str, /) -> AuditSink:
-        """One copy's sink.
+    def facts(self) -> dict[str, int]:
+        """For a health report: what each copy lacks; -1 as long as it was not reached."""
+        return {
+            f"copy_{state.name}_behind": -1 if state.behind is None else state.behind
+            for state in self.states().values()
+        }
+
+    def complaint(self) -> str:
+        """What is wrong with copies, in words; empty: nothing. To be behind for a moment is not wrong."""
+        return "; ".join(
+            f"the copy {state.name} {'is none' if state.finding else 'fails'}: {trouble.message}"
+            for state in self.states().values()
+            if (trouble := state.finding or state.failure) is not None
+        )
+
+    async def brought_up(self, name: str, /) -> AuditSink:
+        """One copy's sink, after it was given the time to catch up.
 
         Raises:
             AegisError: ``invalid_argument`` where there is none of that name.
         """
-        try:
-            return self._sinks[name]
-        except KeyError:
-            known = ", ".join(sorted(self._sinks)) or "none"
-            raise AegisError(
-                ErrorCode.INVALID_ARGUMENT, f"the trail has no copy of that name; it has {known}", operation="audit"
-            ) from None
+        for follower in self._followers:
+            if follower.name == name:
+                await follower.catch_up()
+                return self._sinks[name]
+        known = ", ".join(sorted(self._sinks)) or "none"
+        message = f"the trail has no copy of that name; it has {known}"
+        raise AegisError(ErrorCode.INVALID_ARGUMENT, message, operation="audit.verify")
 
     async def catch_up(self, *, patience: float = PATIENCE) -> None:
         """Copy what the primary holds now; never raises for a copy."""
@@ -109,16 +126,13 @@ class Copies:
             for follower in self._followers:
                 group.start_soon(partial(follower.catch_up, patience=patience))
 
-    async def finish(self) -> None:
-        """Give the copies their last chance, a bounded one."""
-        if self._followers:
-            with anyio.move_on_after(CLOSING):
-                await self.catch_up(patience=CLOSING)
-
     async def aclose(self) -> None:
-        """Close every copy. What one raises is not told: nothing of the trail's depends on it."""
-        for follower in self._followers:
-            try:
-                await follower.aclose()
-            except Exception:  # noqa: BLE001, S112 - the entries are in the primary
-                continue
+        """Give the copies a last chance to catch up, a bounded one, and close them."""
+        try:
+            if self._followers:
+                with anyio.move_on_after(CLOSING):
+                    await self.catch_up(patience=CLOSING)
+        finally:
+            for follower in self._followers:
+                with suppress(Exception):  # nothing of the trail's depends on it
+                    await follower.aclose()

@@ -1,4 +1,4 @@
-"""The trail's own verification: the primary's entries against the published tiles and the signed checkpoint."""
+"""The trail's own verification: a sink's entries against the published tiles and the signed checkpoint."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -13,6 +13,7 @@ from aegis_core.audit.publisher import CHECKPOINT, LOG
 from aegis_core.audit.tiles import WIDTH, Tile, decode_bundle, encode_bundle
 from aegis_core.audit.verification import Progress, verification
 from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.failing import Wrapping
 from aegis_core.kernel.state import StateStore
 
 _MOST_FINDINGS: Final = 100
@@ -25,15 +26,17 @@ async def check(
     state: StateStore,
     /,
     *,
+    place: str = "the primary",
     progress: Progress | None = None,
 ) -> Verdict:
-    """Recompute every leaf from the primary, and compare: tiles, published bundles, root, signatures. Never decrypts.
+    """Recompute every leaf from a sink, and compare: tiles, published bundles, root, signatures. Never decrypts.
 
     Arguments:
         latest: the last checkpoint that this process saw; the published one must be it, or extend it.
+        place: what the sink is, in the words of findings.
         progress: called with entries seen and entries in all.
     """
-    reader = _Reader(sink, state)
+    reader = _Reader(sink, state, place)
     document = await state.get(CHECKPOINT)
     if document is None:
         reader.miss_checkpoint()
@@ -55,11 +58,13 @@ async def check(
 
 
 class _Reader:
-    """Answers the verifier: entries come from the primary, hashes from the published log."""
+    """Answers the verifier: entries come from the sink, hashes from the published log."""
 
-    def __init__(self, sink: AuditSink, state: StateStore) -> None:
+    def __init__(self, sink: AuditSink, state: StateStore, place: str) -> None:
         self._sink = sink
         self._state = state
+        self._place = place
+        self._is_short = False
         self.findings: list[Finding] = []
 
     async def read(self, tile: Tile) -> bytes | None:
@@ -76,12 +81,19 @@ class _Reader:
         published = await self._published(tile)
         if published != bundle:
             self._compare(published, [entry.body for entry in entries], tile)
-        return bundle or None
+        if len(entries) == tile.width:
+            return bundle
+        if not self._is_short:
+            self._is_short = True
+            end = start + len(entries)
+            self._found(FindingKind.MISSING, f"{self._place} ends before entry {end}, which was signed", end, tile)
+        return published  # stands in for what is missing, so that the rest is compared
 
     async def _entries(self, start: int, stop: int) -> list[Entry] | None:
-        """Entries of the primary; where it says itself that one is damaged, it is found out which."""
+        """Entries of the sink; where it says itself that one is damaged, it is found out which."""
         try:
-            return list(await self._sink.read(start, stop))
+            with Wrapping(self._sink, "audit.verify"):
+                return list(await self._sink.read(start, stop))
         except AegisError as error:
             if error.code is not ErrorCode.INTEGRITY:
                 raise
@@ -108,9 +120,9 @@ class _Reader:
             return
         for index, (one, other) in enumerate(zip(stored, bodies, strict=False), tile.position * WIDTH):
             if one != other:
-                message = f"entry {index} is published with other contents than the primary's"
+                message = f"entry {index} is published with other contents than {self._place} has"
                 self._found(FindingKind.ENTRY, message, index, tile)
-        if len(stored) != len(bodies):
+        if len(stored) != len(bodies) and len(bodies) >= tile.width:
             self._found(FindingKind.MALFORMED, "a published bundle has another number of entries", None, tile)
 
     def miss_checkpoint(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +12,10 @@ from uuid import UUID
 import anyio
 from anyio.abc import TaskGroup
 
+from aegis_core.audit.copies import NO_COPIES, Copies, CopyDiverged
 from aegis_core.audit.draft import Draft, own_loop
 from aegis_core.audit.export import LogFolder, not_extended
-from aegis_core.audit.model import SignedCheckpoint, StoredEvent, Verdict
+from aegis_core.audit.model import CopyState, Finding, SignedCheckpoint, StoredEvent, Verdict
 from aegis_core.audit.note import check_name
 from aegis_core.audit.opening import OpenedEvent, Opener, read_stored
 from aegis_core.audit.plan import plan_of
@@ -66,6 +67,8 @@ class AuditTrail:
         sink: the primary; opened and closed by the trail.
         keyring: borrowed, with its state store, where the log is published below ``log/``.
         origin: the log's name, for ever: such as ``"clinic.example/audit"``. No spaces, no ``+``.
+        copies: further sinks by name, opened and closed by the trail. They follow the primary and are never waited
+            for: one that is down, slow or damaged delays and fails nothing. `copies` says how they stand.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class AuditTrail:
         /,
         *,
         origin: str,
+        copies: Mapping[str, AuditSink] = NO_COPIES,
         clock: Clock = SYSTEM_CLOCK,
         entropy: Entropy = SYSTEM_ENTROPY,
         metrics: Metrics = NO_METRICS,
@@ -87,6 +91,7 @@ class AuditTrail:
         self._clock = clock
         self._octets = entropy.octets
         self._metrics = metrics
+        self._copies = Copies(copies, sink, found=self._found, clock=clock, entropy=entropy, metrics=metrics)
         self._seals = Seals(keyring, entropy)
         self._opener = Opener(keyring)
         self._signing = Signing(keyring, origin)
@@ -108,6 +113,7 @@ class AuditTrail:
         if self._group is not None and self._process == os.getpid():
             return
         refuse_other_backend(self._sink, operation="audit.open")
+        self._copies.begin()
         try:
             await self._sink.open()
             publisher = Publisher(
@@ -120,12 +126,18 @@ class AuditTrail:
             if isinstance(exc, Exception):
                 raise as_error(exc, self._sink, "audit.open") from exc.__cause__
             raise
-        sequencer = Sequencer(self._sink, self._seal, publisher.feed, limit=LARGEST_QUEUE, metrics=self._metrics)
+
+        def appended(indexes: Sequence[int], entries: Sequence[Entry], leaves: Sequence[bytes]) -> None:
+            publisher.feed(indexes, entries, leaves)
+            self._copies.ring(indexes[-1] + 1)
+
+        sequencer = Sequencer(self._sink, self._seal, appended, limit=LARGEST_QUEUE, metrics=self._metrics)
         sequencer.size = size
         group = anyio.create_task_group()
         await group.__aenter__()
         group.start_soon(sequencer.run, name="aegis audit sequencer")
         group.start_soon(publisher.run, name="aegis audit publisher")
+        self._copies.start(group, size)
         if self._sink.capabilities.joins_transactions:
             group.start_soon(self._look, sequencer, name="aegis audit joined transactions")
         self._sequencer, self._publisher, self._group = sequencer, publisher, group
@@ -133,6 +145,8 @@ class AuditTrail:
 
     async def aclose(self) -> None:
         """Settle everything that was submitted, publish a last checkpoint, and close the primary. Idempotent.
+
+        Copies get a moment to catch up: `copies` says what they lack.
 
         Raises:
             AegisError: ``invalid_argument`` in another task than the one that opened.
@@ -152,6 +166,7 @@ class AuditTrail:
         group, sequencer, publisher = self._group, self._sequencer, self._publisher
         if group is None or sequencer is None or publisher is None:
             await self._sink.aclose()
+            await self._copies.aclose()
             return
         if self._process != os.getpid():
             raise ForkedError("the audit trail")
@@ -173,7 +188,10 @@ class AuditTrail:
                     if failure is not None and failure.code is ErrorCode.INTEGRITY and not has_failed:
                         raise
                 finally:
-                    await self._sink.aclose()
+                    try:
+                        await self._copies.aclose()
+                    finally:
+                        await self._sink.aclose()
         finally:
             # Not handed the caller's exception: a task group would wrap it in a group of its own.
             await group.__aexit__(None, None, None)
@@ -260,6 +278,10 @@ class AuditTrail:
                 sealed.append(AegisError(ErrorCode.INVALID_ARGUMENT, message, operation="audit.record"))
         return sealed
 
+    def _found(self, copy: str, finding: Finding) -> None:
+        """Record that a copy is none: whoever looks for what was tampered with, looks here."""
+        self.submit(CopyDiverged(copy, finding.index, outcome="failed"))
+
     async def _look(self, sequencer: Sequencer) -> None:
         """Take over what callers' transactions brought, every second: nobody tells when one commits."""
         while True:
@@ -345,19 +367,36 @@ class AuditTrail:
         tenant = current().tenant or ""
         return Reading(self._sink, read_stored, self._seals, start, stop, subject=subject, tenant=tenant)
 
-    async def verify(self, *, progress: Progress | None = None) -> Verdict:
+    def copies(self) -> Mapping[str, CopyState]:
+        """How each copy stands to the primary, by name; after closing, how it was left."""
+        return self._copies.states()
+
+    async def catch_up(self) -> Mapping[str, CopyState]:
+        """Bring every copy up to what the primary holds now, and say how they stand. Raises for no copy."""
+        self._opened()
+        await self._copies.catch_up()
+        return self.copies()
+
+    async def verify(self, *, copy: str | None = None, progress: Progress | None = None) -> Verdict:
         """Recompute the log from the primary's entries, and compare it with what is published. Never decrypts.
 
         It covers what the published checkpoint covers, and signs nothing: call `checkpoint` first where the last second
         matters. What is damaged is a finding, not an error.
 
         Arguments:
+            copy: verify the entries of this copy instead, once it has been given the time to catch up.
             progress: called with entries seen and entries in all.
+
+        Raises:
+            AegisError: ``invalid_argument`` for a copy that there is not; what the sink raises that is read.
         """
         publisher = self._opened()
         latest = publisher.latest or await publisher.publish()
         known = await self._signing.known()
-        return await check(latest, known, self._sink, self._keyring.state, progress=progress)
+        if copy is None:
+            return await check(latest, known, self._sink, self._keyring.state, progress=progress)
+        sink = await self._copies.brought_up(copy)
+        return await check(latest, known, sink, self._keyring.state, place=f"the copy {copy}", progress=progress)
 
     async def export(self, folder: Path, /, *, progress: Progress | None = None) -> SignedCheckpoint:
         """Write the log into a folder, as it stands now: tiles, entries, checkpoint, verifier keys. Nothing is opened.
@@ -391,6 +430,7 @@ class AuditTrail:
 
     async def verifier_keys(self) -> tuple[str, ...]:
         """The public keys that verify this log, as text. Keep your own copy: trust cannot come from beside the log."""
+        await self._signing.signer()  # a trail that has signed nothing yet has its keys from here on
         return tuple(key.encode() for key in await self._signing.known())
 
     async def health(self) -> Health:
@@ -407,10 +447,14 @@ class AuditTrail:
             "refused": sequencer.refused,
             "batches": sequencer.batches,
             "checkpoint": -1 if publisher.latest is None else publisher.latest.size,
+            **self._copies.facts(),
         }
         if failure is not None:
             detail = f"no checkpoint: {failure.message}"
             return Health("down" if failure.code is ErrorCode.INTEGRITY else "degraded", detail, facts)
+        complaint = self._copies.complaint()
+        if complaint and primary.state == "up":
+            return Health("degraded", complaint, facts)
         return Health(primary.state, primary.detail, facts)
 
     def _opened(self) -> Publisher:
@@ -431,7 +475,6 @@ def _drawn(octets: Callable[[int], bytes], size: int) -> Callable[[int], bytes]:
         nonlocal drawn, at
         if at + count > len(drawn):
             drawn, at = octets(max(size, count)), 0
-        await self._signing.signer()  # a trail that has signed nothing yet has its keys from here on
         at += count
         return drawn[at - count : at]
 

@@ -1,10 +1,11 @@
 """`AuditTrail` without an event loop."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from uuid import UUID
 
-from aegis_core.audit.model import SignedCheckpoint, StoredEvent, Verdict
+from aegis_core.audit.copies import NO_COPIES
+from aegis_core.audit.model import CopyState, SignedCheckpoint, StoredEvent, Verdict
 from aegis_core.audit.opening import OpenedEvent
 from aegis_core.audit.port import AuditSink
 from aegis_core.audit.proof import TlogProof
@@ -33,11 +34,14 @@ class AuditTrail(Facade[AsyncAuditTrail]):
         /,
         *,
         origin: str,
+        copies: Mapping[str, AuditSink] = NO_COPIES,
         clock: Clock = SYSTEM_CLOCK,
         entropy: Entropy = SYSTEM_ENTROPY,
         metrics: Metrics = NO_METRICS,
     ) -> None:
-        service = AsyncAuditTrail(sink, keyring._service, origin=origin, clock=clock, entropy=entropy, metrics=metrics)
+        service = AsyncAuditTrail(
+            sink, keyring._service, origin=origin, copies=copies, clock=clock, entropy=entropy, metrics=metrics
+        )
         super().__init__(service)
 
     def submit(self, event: AuditEvent, /) -> Pending[Receipt]:
@@ -83,9 +87,17 @@ class AuditTrail(Facade[AsyncAuditTrail]):
         while (event := self._next(events)) is not None:
             yield event
 
-    def verify(self, *, progress: Progress | None = None) -> Verdict:
+    def copies(self) -> Mapping[str, CopyState]:
+        """See `aegis_core.audit.AuditTrail.copies`."""
+        return self._service.copies()
+
+    def catch_up(self) -> Mapping[str, CopyState]:
+        """See `aegis_core.audit.AuditTrail.catch_up`."""
+        return self._run(lambda service: service.catch_up())
+
+    def verify(self, *, copy: str | None = None, progress: Progress | None = None) -> Verdict:
         """See `aegis_core.audit.AuditTrail.verify`."""
-        return self._run(lambda service: service.verify(progress=progress))
+        return self._run(lambda service: service.verify(copy=copy, progress=progress))
 
     def export(self, folder: Path, /, *, progress: Progress | None = None) -> SignedCheckpoint:
         """See `aegis_core.audit.AuditTrail.export`."""

@@ -99,6 +99,9 @@ class Clinic:
         trail = AuditTrail(self.sink() if sink is None else sink, self.ring, origin=ORIGIN, **options)
         return await self.stack.enter_async_context(trail)
 
+    def sink_of(self, trail: AuditTrail):
+        return trail._sink
+
     def journal(self) -> bytes:
         return b"".join(file.read_bytes() for file in sorted(self.root.glob("journal/*.segment")))
 
