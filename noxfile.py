@@ -107,7 +107,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def servers(session: nox.Session) -> None:
-    """Real servers for people: ``nox -s servers -- list``, ``-- up NAME …`` until Ctrl-C, ``-- demo`` for the clinic."""
+    """Real servers for people: ``nox -s servers -- list``, ``-- up NAME …`` until Ctrl-C, ``-- demo``: the clinic."""
     install(session, "demo", servers=True)
     command, *arguments = session.posargs or ["list"]
     if command == "demo":
