@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 import attrs
 
+from aegis_core.audit.copies import NO_COPIES
 from aegis_core.audit.port import AuditSink
 from aegis_core.audit.trail import AuditTrail
 from aegis_core.crypto.keyring import Keyring
@@ -41,6 +42,7 @@ from aegis_core.wiring import DEFAULT, Adapters, Given, store_place, wire
 
 if TYPE_CHECKING:
     from aegis_core import blocking
+    from aegis_core.kernel.wsgi import WSGIApp
 
 T = TypeVar("T")
 
@@ -59,11 +61,14 @@ class CloseReport:
         lost_lines: log lines that the medium did not take.
         late: parts that were not closed within the deadline; they were cancelled.
         failed: parts that could not be closed cleanly, with the error's code.
+        behind: copies of the trail that did not catch up in time, with the entries they lack; -1: they were never
+            reached. Nothing is lost: they are brought up when the trail is open again.
     """
 
     lost_lines: int = 0
     late: tuple[str, ...] = ()
     failed: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    behind: Mapping[str, int] = attrs.field(factory=dict[str, int])
 
     @property
     def is_clean(self) -> bool:
@@ -81,6 +86,7 @@ class Aegis:
         settings: by default `AEGIS_*` of the environment, read at `open`.
         storage: one adapter, or several by name; ``"default"`` is the one of all.
         audit: the trail's primary.
+        audit_copies: copies of the trail by name, which follow the primary and are never waited for.
         keys: the vault.
         state: keyring, published log and deliveries.
         subject_keys: must declare ``erases``.
@@ -102,6 +108,7 @@ class Aegis:
         *,
         storage: StorageAdapter | Mapping[str, StorageAdapter] | None = None,
         audit: AuditSink | None = None,
+        audit_copies: Mapping[str, AuditSink] = NO_COPIES,
         keys: KeyVault | None = None,
         state: StateStore | None = None,
         subject_keys: StateStore | None = None,
@@ -120,6 +127,7 @@ class Aegis:
             settings=settings,
             storage=storage,
             audit=audit,
+            audit_copies=audit_copies,
             keys=keys,
             state=state,
             subject_keys=subject_keys,
@@ -238,6 +246,7 @@ class Aegis:
                 adapters.audit,
                 keyring,
                 origin=adapters.settings.origin,
+                copies=adapters.audit_copies,
                 clock=self._clock,
                 entropy=self._entropy,
                 metrics=self._metrics,
@@ -280,8 +289,14 @@ class Aegis:
                 name: error.code.value if isinstance(error, AegisError) else ErrorCode.INTERNAL.value
                 for name, error in lifetimes.failed.items()
             }
-            if "log" in self._services and (late or failed):
-                self._services["log"].error("aegis.closed", late=late, failed=failed)
+            behind: dict[str, int] = {}
+            for copy in self._services["audit"].copies().values() if "audit" in self._services else ():
+                if copy.finding is not None:
+                    failed[f"audit copy {copy.name}"] = ErrorCode.INTEGRITY.value
+                elif copy.behind != 0:
+                    behind[copy.name] = -1 if copy.behind is None else copy.behind
+            if "log" in self._services and (late or failed or behind):
+                self._services["log"].error("aegis.closed", late=late, failed=failed, behind=behind)
             lost = 0
             if self._sink is not None:
                 try:
@@ -293,7 +308,7 @@ class Aegis:
                         late.append("log")
                 except Exception:  # noqa: BLE001 - a sink of somebody else's that breaks its word
                     failed["log"] = ErrorCode.INTERNAL.value
-            self.closed = CloseReport(lost, tuple(late), failed)
+            self.closed = CloseReport(lost, tuple(late), failed, behind)
         finally:
             self._closed_sink = self._sink is not None and self._sink is self._given.log
             self._sink = None
@@ -313,8 +328,9 @@ class Aegis:
             deadline: seconds; whoever has not answered by then is down.
 
         Returns:
-            ``keys``, ``state``, ``subject_keys``, ``audit``, ``storage``, ``email``, and as ``storage images`` or
-            ``storage tenant EU`` the further stores. The log is not among them.
+            ``keys``, ``state``, ``subject_keys``, ``audit``, ``storage``, ``email``, as ``storage images`` or
+            ``storage tenant EU`` the further stores, and as ``audit copy offsite`` the trail's copies. The log is not
+            among them.
 
         Raises:
             AegisError: ``unavailable`` if it is not open.
@@ -402,6 +418,12 @@ class Aegis:
                 ``app.add_middleware(aegis.asgi, trusted=True)``.
         """
         return request_context(app, trusted=trusted, clock=self._clock, entropy=self._entropy)
+
+    def wsgi(self, app: "WSGIApp", /, *, trusted: bool = False) -> "WSGIApp":
+        """The same for a WSGI application: ``app.wsgi_app = aegis.wsgi(app.wsgi_app)``."""
+        from aegis_core.kernel import wsgi
+
+        return wsgi.request_context(app, trusted=trusted, clock=self._clock, entropy=self._entropy)
 
 
 _KINDS: Final[Mapping[type, str]] = {

@@ -30,10 +30,15 @@ if TYPE_CHECKING:
     from aegis_core.kernel.errors import ErrorCode as ErrorCode
     from aegis_core.kernel.errors import ForkedError as ForkedError
     from aegis_core.kernel.errors import UnsupportedCapability as UnsupportedCapability
+    from aegis_core.kernel.failing import Wrapping as Wrapping
     from aegis_core.kernel.files import FileSystem as FileSystem
     from aegis_core.kernel.files import filesystem_of as filesystem_of
     from aegis_core.kernel.health import UP as UP
     from aegis_core.kernel.health import Health as Health
+    from aegis_core.kernel.http import PROBLEM_JSON as PROBLEM_JSON
+    from aegis_core.kernel.http import problem_details as problem_details
+    from aegis_core.kernel.http import problem_headers as problem_headers
+    from aegis_core.kernel.http import status_of as status_of
     from aegis_core.kernel.ids import uuid7 as uuid7
     from aegis_core.kernel.metrics import NO_METRICS as NO_METRICS
     from aegis_core.kernel.metrics import Metrics as Metrics
@@ -45,11 +50,11 @@ if TYPE_CHECKING:
     from aegis_core.kernel.recorder import Recorder as Recorder
     from aegis_core.kernel.recorder import Unrecorded as Unrecorded
     from aegis_core.kernel.registry import Registry as Registry
+    from aegis_core.kernel.settings import Located as Located
     from aegis_core.kernel.settings import Part as Part
     from aegis_core.kernel.settings import Settings as Settings
     from aegis_core.kernel.state import StateCapabilities as StateCapabilities
     from aegis_core.kernel.state import StateDocument as StateDocument
-    from aegis_core.kernel.settings import Located as Located
     from aegis_core.kernel.state import StateStore as StateStore
     from aegis_core.kernel.url import ServiceUrl as ServiceUrl
     from aegis_core.marks.purpose import Purpose as Purpose
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EVERY_BACKEND",
     "NO_METRICS",
+    "PROBLEM_JSON",
     "SYSTEM_CLOCK",
     "SYSTEM_ENTROPY",
     "UP",
@@ -71,16 +77,16 @@ __all__ = [
     "Entropy",
     "Environment",
     "ErrorCode",
+    "FileSystem",
     "ForkedError",
     "FromUrl",
     "Health",
+    "Located",
     "Metrics",
     "Part",
-    "FileSystem",
     "Pending",
     "Principal",
     "Problem",
-    "Located",
     "Purpose",
     "Receipt",
     "Recorder",
@@ -96,19 +102,26 @@ __all__ = [
     "SystemEntropy",
     "Unrecorded",
     "UnsupportedCapability",
+    "Wrapping",
     "acting",
     "current",
+    "filesystem_of",
     "from_headers",
+    "problem_details",
+    "problem_headers",
     "remaining",
+    "status_of",
     "to_headers",
     "using",
     "uuid7",
-    "filesystem_of",
 ]
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "filesystem_of": ".files",
+        "FileSystem": ".files",
+        "Located": ".settings",
         "Adapter": ".adapter",
         "AdapterDeps": ".adapter",
         "AegisError": ".errors",
@@ -117,9 +130,6 @@ __getattr__, __dir__ = lazy(
         "Clock": ".clock",
         "Context": ".context",
         "ContextExecutor": ".carriers",
-        "filesystem_of": ".files",
-        "FileSystem": ".files",
-        "Located": ".settings",
         "EVERY_BACKEND": ".adapter",
         "Entropy": ".entropy",
         "Environment": ".adapter",
@@ -132,6 +142,7 @@ __getattr__, __dir__ = lazy(
         "NO_METRICS": ".metrics",
         "Pending": ".pending",
         "Principal": ".context",
+        "PROBLEM_JSON": ".http",
         "Problem": ".problems",
         "Purpose": "aegis_core.marks.purpose",
         "Receipt": ".recorder",
@@ -151,10 +162,14 @@ __getattr__, __dir__ = lazy(
         "UP": ".health",
         "Unrecorded": ".recorder",
         "UnsupportedCapability": ".errors",
+        "Wrapping": ".failing",
         "acting": ".context",
         "current": ".context",
         "from_headers": ".carriers",
+        "problem_details": ".http",
+        "problem_headers": ".http",
         "remaining": ".context",
+        "status_of": ".http",
         "to_headers": ".carriers",
         "using": ".context",
         "uuid7": ".ids",

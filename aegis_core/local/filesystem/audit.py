@@ -54,7 +54,7 @@ class FileAudit:
         create: bool = True,
         sync: Callable[[int], None] = flush,
     ) -> None:
-        self._root = root
+        self._root = root.absolute()  # a later change of the working directory moves no trail
         self._create = create
         self._environment: Environment = environment
         self._warning = ""

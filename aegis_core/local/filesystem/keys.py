@@ -61,7 +61,7 @@ class FileVault:
         clock: Clock = SYSTEM_CLOCK,
         entropy: Entropy = SYSTEM_ENTROPY,
     ) -> None:
-        self._path = folder
+        self._path = folder.absolute()
         self._passphrase = None if passphrase is None else KeyMaterial(passphrase.encode())
         self._create = create
         self._clock = clock

@@ -59,7 +59,7 @@ class EmlFolder:
 
     def __init__(self, folder: Path | str, /, deps: AdapterDeps | None = None, *, sender: str = _SENDER) -> None:
         deps = AdapterDeps() if deps is None else deps
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()
         self._sender = plain_address(sender, adapter=self.name)
         self._environment: Environment = deps.environment
         self._wall_ns = deps.clock.wall_ns

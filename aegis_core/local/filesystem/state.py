@@ -67,7 +67,7 @@ class FileState:
 
     def __init__(self, root: Path | str, /, deps: AdapterDeps | None = None) -> None:
         deps = AdapterDeps() if deps is None else deps
-        self.root = Path(root)
+        self.root = Path(root).absolute()
         self._environment: Environment = deps.environment
         self._wall_ns = deps.clock.wall_ns
         self._entropy: Entropy = deps.entropy

@@ -42,7 +42,7 @@ class SqliteAudit:
     backends = EVERY_BACKEND
 
     def __init__(self, file: Path, /, *, environment: Environment = "development", create: bool = True) -> None:
-        self._file = file
+        self._file = file.absolute()
         self._create = create
         self._environment: Environment = environment
         self._warning = ""

@@ -92,7 +92,7 @@ class SqliteState:
     backends = EVERY_BACKEND
 
     def __init__(self, path: Path | str, /, deps: AdapterDeps | None = None) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()
         self._deps = AdapterDeps() if deps is None else deps
         self._connection: sqlite3.Connection | None = None
         self._turn = threading.Lock()

@@ -102,7 +102,8 @@ def test_iterators_and_context_managers_became_plain_ones():
 
 
 def test_aegis_has_the_same_services():
-    open_names = {"open", "lifespan", "blocking", "asgi"}  # how the async one is entered, and what a loop serves
+    # How the async one is entered, and what wraps an application before anything is open.
+    open_names = {"open", "lifespan", "blocking", "asgi", "wsgi"}
     names = {name for name in vars(Aegis) if not name.startswith("_")} - open_names
     assert names | {"closed"} == {name for name in vars(blocking.Aegis) if not name.startswith("_")}
     for name in ("get", "provide", "health"):

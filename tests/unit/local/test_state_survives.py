@@ -324,7 +324,7 @@ async def test_production_wants_a_disk_that_lasts(tmp_path, kind, monkeypatch):
 
 def test_urls(tmp_path):
     deps = AdapterDeps()
-    assert file_module.from_url(ServiceUrl.parse("file:a/b"), deps).root == Path("a/b")
+    assert file_module.from_url(ServiceUrl.parse("file:a/b"), deps).root == Path("a/b").absolute()
     assert sqlite_module.from_url(ServiceUrl.parse(f"sqlite://{tmp_path}/s.db"), deps).path == tmp_path / "s.db"
     assert isinstance(memory_module.from_url(ServiceUrl.parse("memory:"), deps), MemoryState)
     for module, text in (

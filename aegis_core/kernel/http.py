@@ -1,0 +1,61 @@
+"""An error as HTTP tells it: a status, and problem details without inputs (RFC 9457)."""
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from aegis_core.kernel.context import current
+from aegis_core.kernel.errors import AegisError, ErrorCode
+
+PROBLEM_JSON: Final = "application/problem+json"
+
+#: As the canonical codes of RPC are told in HTTP; who is at fault decides between 4xx and 5xx.
+_STATUS: Final[Mapping[ErrorCode, int]] = {
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.ALREADY_EXISTS: 409,
+    ErrorCode.PRECONDITION_FAILED: 412,
+    ErrorCode.PERMISSION_DENIED: 403,
+    ErrorCode.INVALID_ARGUMENT: 400,
+    ErrorCode.UNSUPPORTED: 501,
+    ErrorCode.UNAVAILABLE: 503,
+    ErrorCode.DEADLINE_EXCEEDED: 504,
+    ErrorCode.RESOURCE_EXHAUSTED: 429,
+    ErrorCode.INTEGRITY: 500,
+    ErrorCode.CONFLICT: 409,
+    ErrorCode.CANCELLED: 503,
+    ErrorCode.INTERNAL: 500,
+}
+
+
+def status_of(code: ErrorCode, /) -> int:
+    """The HTTP status (RFC 9110 §15) of an error's code."""
+    return _STATUS[code]
+
+
+def problem_details(error: AegisError, /) -> dict[str, object]:
+    """The body of an ``application/problem+json`` response (RFC 9457 §3).
+
+    It holds the code, and the request's id, by which the operator finds the rest in the log. The sentence is there
+    where the caller is at fault; of an error on our side it could only tell strangers how the house is built.
+
+    Example:
+        >>> problem_details(AegisError(ErrorCode.NOT_FOUND, "there is no such report"))["status"]
+        404
+    """
+    status = status_of(error.code)
+    details: dict[str, object] = {
+        "title": error.code.value.replace("_", " "),
+        "status": status,
+        "code": error.code.value,
+    }
+    if status < 500:
+        details["detail"] = error.message
+    request_id = current().request_id
+    if request_id is not None:
+        details["request_id"] = request_id
+    return details
+
+
+def problem_headers(error: AegisError, /) -> dict[str, str]:
+    """``Retry-After`` in whole seconds (RFC 9110 §10.2.3), where the error says when to try again."""
+    return {} if error.retry_after is None else {"retry-after": str(max(1, math.ceil(error.retry_after)))}

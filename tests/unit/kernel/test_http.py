@@ -1,0 +1,36 @@
+"""An error as HTTP tells it: the right status, the id to look for, and nothing about the house."""
+
+import pytest
+
+from aegis_core import AegisError, Context, ErrorCode, using
+from aegis_core.kernel import problem_details, problem_headers, status_of
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_every_code_has_a_status_of_an_error(code):
+    assert 400 <= status_of(code) < 600
+
+
+def test_the_caller_is_told_what_the_caller_did_and_how_to_ask_about_it():
+    with using(Context(request_id="r-1")):
+        details = problem_details(AegisError(ErrorCode.NOT_FOUND, "there is no such report"))
+    assert details == {
+        "title": "not found",
+        "status": 404,
+        "code": "not_found",
+        "detail": "there is no such report",
+        "request_id": "r-1",
+    }
+
+
+@pytest.mark.parametrize("code", [code for code in ErrorCode if status_of(code) >= 500])
+def test_of_our_own_trouble_strangers_learn_the_code_alone(code):
+    error = AegisError(code, "no route to db-7.internal", operation="audit.append", adapter="postgresql")
+    assert problem_details(error) == {"title": code.replace("_", " "), "status": status_of(code), "code": code.value}
+
+
+@pytest.mark.parametrize(("wait", "header"), [(0.2, "1"), (2.0, "2"), (2.1, "3")])
+def test_who_may_try_again_is_told_when_in_whole_seconds(wait, header):
+    error = AegisError(ErrorCode.UNAVAILABLE, "busy", retry_after=wait)
+    assert problem_headers(error) == {"retry-after": header}
+    assert problem_headers(AegisError(ErrorCode.UNAVAILABLE, "busy")) == {}
