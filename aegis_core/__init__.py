@@ -59,16 +59,19 @@ if TYPE_CHECKING:
     from aegis_core.marks.date_aliases import BirthDate as BirthDate
     from aegis_core.marks.guard import guarded as guarded
     from aegis_core.marks.handlers import install_logging as install_logging
+    from aegis_core.marks.hooks import install_excepthook as install_excepthook
     from aegis_core.marks.port import Redactor as Redactor
     from aegis_core.marks.purpose import Purpose as Purpose
     from aegis_core.marks.redaction import Redaction as Redaction
     from aegis_core.marks.redaction import redact_event as redact_event
+    from aegis_core.marks.redaction import redacted as redacted
     from aegis_core.marks.redactors import Pseudonym as Pseudonym
     from aegis_core.marks.redactors import Year as Year
     from aegis_core.marks.redactors import erase as erase
     from aegis_core.marks.redactors import mask as mask
     from aegis_core.marks.redactors import year as year
     from aegis_core.marks.redactors import zip3 as zip3
+    from aegis_core.marks.scrubbing import scrub as scrub
     from aegis_core.marks.shapes import mark as mark
     from aegis_core.marks.shapes import marks_of as marks_of
     from aegis_core.marks.taxonomy import FINANCIAL as FINANCIAL
@@ -173,11 +176,14 @@ __all__ = [
     "erase",
     "from_headers",
     "guarded",
+    "install_excepthook",
     "install_logging",
     "mark",
     "marks_of",
     "mask",
     "redact_event",
+    "redacted",
+    "scrub",
     "to_headers",
     "using",
     "year",
@@ -264,11 +270,14 @@ _NAMES = {
     "erase": "aegis_core.marks.redactors",
     "from_headers": "aegis_core.kernel.carriers",
     "guarded": "aegis_core.marks.guard",
+    "install_excepthook": "aegis_core.marks.hooks",
     "install_logging": "aegis_core.marks.handlers",
     "mark": "aegis_core.marks.shapes",
     "marks_of": "aegis_core.marks.shapes",
     "mask": "aegis_core.marks.redactors",
     "redact_event": "aegis_core.marks.redaction",
+    "redacted": "aegis_core.marks.redaction",
+    "scrub": "aegis_core.marks.scrubbing",
     "to_headers": "aegis_core.kernel.carriers",
     "using": "aegis_core.kernel.context",
     "year": "aegis_core.marks.redactors",

@@ -41,16 +41,20 @@ if TYPE_CHECKING:
     from aegis_core.marks.handlers import install_logging as install_logging
     from aegis_core.marks.handlers import redact_record as redact_record
     from aegis_core.marks.handlers import redacting as redacting
+    from aegis_core.marks.hooks import install_excepthook as install_excepthook
+    from aegis_core.marks.hooks import report_loop_error as report_loop_error
     from aegis_core.marks.port import Redactor as Redactor
     from aegis_core.marks.purpose import Purpose as Purpose
     from aegis_core.marks.redaction import Redaction as Redaction
     from aegis_core.marks.redaction import redact_event as redact_event
+    from aegis_core.marks.redaction import redacted as redacted
     from aegis_core.marks.redactors import Pseudonym as Pseudonym
     from aegis_core.marks.redactors import Year as Year
     from aegis_core.marks.redactors import erase as erase
     from aegis_core.marks.redactors import mask as mask
     from aegis_core.marks.redactors import year as year
     from aegis_core.marks.redactors import zip3 as zip3
+    from aegis_core.marks.scrubbing import scrub as scrub
     from aegis_core.marks.shapes import mark as mark
     from aegis_core.marks.shapes import marks_of as marks_of
     from aegis_core.marks.taxonomy import FINANCIAL as FINANCIAL
@@ -115,13 +119,17 @@ __all__ = [
     "encodings",
     "erase",
     "guarded",
+    "install_excepthook",
     "install_logging",
     "mark",
     "marks_of",
     "mask",
     "redact_event",
     "redact_record",
+    "redacted",
     "redacting",
+    "report_loop_error",
+    "scrub",
     "year",
     "zip3",
 ]
@@ -179,13 +187,17 @@ __getattr__, __dir__ = lazy(
         "encodings": ".canary",
         "erase": ".redactors",
         "guarded": ".guard",
+        "install_excepthook": ".hooks",
         "install_logging": ".handlers",
         "mark": ".shapes",
         "marks_of": ".shapes",
         "mask": ".redactors",
         "redact_event": ".redaction",
         "redact_record": ".handlers",
+        "redacted": ".redaction",
         "redacting": ".handlers",
+        "report_loop_error": ".hooks",
+        "scrub": ".scrubbing",
         "year": ".redactors",
         "zip3": ".redactors",
     },

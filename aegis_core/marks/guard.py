@@ -1,7 +1,7 @@
 """`guarded`: a class whose ``repr`` and errors tell nothing of its marked fields."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -15,31 +15,44 @@ WITHHELD = "[withheld]"
 def guarded(cls: C) -> C:
     """Make ``repr()``, ``str()`` and the errors of a class tell nothing of its marked fields: a class decorator.
 
-    For attrs classes, dataclasses, pydantic models, SQLAlchemy models, named tuples and plain classes. It stands above
-    the decorator that makes the class, and on a subclass that is made anew by ``attrs.define`` or ``dataclass``, too.
-    The names of marked fields are learned at once. Errors: a pydantic ``ValidationError`` shows no input, also inside
-    another model; what validators and converters of attrs and ``__post_init__`` raise is raised anew without its text.
+    For attrs classes, dataclasses, pydantic models and dataclasses, SQLAlchemy and Django models, msgspec structs,
+    named tuples, enumerations and plain classes. It stands above the decorator that makes the class, and on a subclass
+    that is made anew by ``attrs.define`` or ``dataclass``, too. The names of marked fields are learned at once. Errors:
+    a pydantic ``ValidationError`` shows no input, also inside another model; what validators and converters of attrs,
+    ``__post_init__`` of a dataclass and ``__init__`` of a plain class raise is raised anew without its text.
 
     Returns:
         The class itself.
     """
     from aegis_core.marks.shapes import shape_of  # loads the readers, which a bare import does not need
 
-    shape_of(cls, quiet=True)
+    shape = shape_of(cls, quiet=True)
     if type(cls).__name__ == "_TypedDictMeta":  # a plain dict at run time: only its names can be learned
         return cls
-    if "__pydantic_core_schema__" in cls.__dict__ and hasattr(cls, "model_rebuild"):
-        _guard_pydantic(cls)
-    elif hasattr(cls, "__attrs_attrs__") or hasattr(cls, "__dataclass_fields__"):
+    if shape is not None and shape.access == "member":
+        _guard_enum(cls)
+        return cls
+    if "__pydantic_core_schema__" in cls.__dict__:
+        from aegis_core.marks.validation import guard_pydantic
+
+        guard_pydantic(cls, _repr_args)
+    if hasattr(cls, "__attrs_attrs__") or hasattr(cls, "__dataclass_fields__"):
         _silence(cls, "__init__")
         if "__setattr__" in cls.__dict__:
             _silence(cls, "__setattr__")
+    elif shape is not None and shape.access == "state" and not _is_of_an_orm(cls) and "__init__" in cls.__dict__:
+        _silence(cls, "__init__")
     _place(cls, "__repr__", _repr)
     _place(cls, "__str__", _repr)
+    _place(cls, "__rich_repr__", _rich_repr)  # rich and textual take attrs classes and structs apart otherwise
     return cls
 
 
-def _place(cls: Any, name: str, function: Callable[..., object]) -> None:
+def _is_of_an_orm(cls: type) -> bool:
+    return hasattr(cls, "__mapper__") or hasattr(cls, "_meta")
+
+
+def _place(cls: Any, name: str, function: object) -> None:
     setattr(cls, name, function)
 
 
@@ -55,8 +68,30 @@ def _repr(self: object) -> str:
     return f"{cls.__qualname__}({', '.join(shown)})"
 
 
+def _repr_args(self: object) -> list[tuple[str, object]]:
+    written = DEFAULT.plan(type(self))(self)
+    return list(written.items()) if isinstance(written, dict) else []
+
+
+def _rich_repr(self: object) -> Iterator[tuple[str, object]]:
+    yield from _repr_args(self)
+
+
+def _guard_enum(cls: Any) -> None:
+    """An enumeration whose values are marked: neither a member nor the failed look-up of one tells a value."""
+    _place(cls, "__repr__", _repr)
+    _place(cls, "__str__", _repr)
+    _place(cls, "__format__", lambda self, spec: format(_repr(self), spec))
+    if cls._missing_.__func__ is sys.modules["enum"].Enum._missing_.__func__:
+
+        def missing(cls: type, value: object) -> None:
+            raise ValueError(f"{cls.__qualname__} has no such value {WITHHELD}")
+
+        _place(cls, "_missing_", classmethod(missing))
+
+
 def _silence(cls: Any, name: str) -> None:
-    inner = getattr(cls, name)
+    inner: Callable[..., None] = getattr(cls, name)
     if getattr(inner, "__aegis_guarded__", False):
         return
 
@@ -80,7 +115,9 @@ def _silence(cls: Any, name: str) -> None:
 
 def _without_text(cls: type, problem: Exception) -> Exception:
     if type(problem).__module__.startswith("pydantic_core"):  # of a dataclass by pydantic
-        return _quiet(problem)
+        from aegis_core.marks.validation import without_input
+
+        return without_input(problem)
     kind = ValueError if isinstance(problem, ValueError) else TypeError
     refused = next(
         (item.name for item in problem.args if type(item).__name__ == "Attribute" and hasattr(item, "name")), "a field"
@@ -88,65 +125,4 @@ def _without_text(cls: type, problem: Exception) -> Exception:
     return kind(f"{cls.__qualname__}: the value of {refused} was refused by {type(problem).__name__} {WITHHELD}")
 
 
-def _guard_pydantic(cls: Any) -> None:
-    """Hide inputs in the model's errors, and in those of models around it.
-
-    The second takes a validator around the model. Pydantic offers no way to add one to a finished class, so it is
-    borrowed from a model that declares it; should a release of pydantic not allow that, the first still holds.
-    """
-    cls.model_config = {**cls.model_config, "hide_input_in_errors": True}
-    cls.__aegis_quietly__ = classmethod(_quietly)
-    try:
-        pydantic = sys.modules["pydantic"]
-        lender: Any = type(
-            "Lender",
-            (pydantic.BaseModel,),
-            {
-                "__module__": __name__,
-                "__aegis_quietly__": pydantic.model_validator(mode="wrap")(classmethod(_quietly)),
-            },
-        )
-        lent = lender.__pydantic_decorators__.model_validators["__aegis_quietly__"]
-        cls.__pydantic_decorators__.model_validators["__aegis_quietly__"] = type(lent).build(
-            cls, cls_var_name="__aegis_quietly__", shim=None, info=lent.info
-        )
-    except (AttributeError, KeyError, TypeError):  # pragma: no cover - a future pydantic
-        pass
-    cls.model_rebuild(force=True, raise_errors=False, _parent_namespace_depth=4)
-    _place(cls, "__repr_args__", _repr_args)
-
-
-def _repr_args(self: object) -> list[tuple[str, object]]:
-    written = DEFAULT.plan(type(self))(self)
-    return list(written.items())
-
-
-def _quietly(cls: Any, value: Any, handler: Any) -> Any:
-    core = sys.modules["pydantic_core"]
-    try:
-        return handler(value)
-    except core.ValidationError as problem:
-        quiet = _quiet(problem)
-    raise quiet
-
-
-def _quiet(problem: Any) -> Exception:
-    core = sys.modules["pydantic_core"]
-    lines = [_quiet_line(core, line) for line in problem.errors(include_url=False)]
-    made: Exception = core.ValidationError.from_exception_data(problem.title, lines, hide_input=True)
-    return made
-
-
-def _quiet_line(core: Any, line: dict[str, Any]) -> dict[str, Any]:
-    kind, context = line["type"], line.get("ctx", {})
-    try:
-        # The text of the application's own ValueError or AssertionError, and the tag of a union, quote the value.
-        context = {name: WITHHELD if name in {"error", "tag"} else known for name, known in context.items()}
-        core.PydanticKnownError(kind, context)
-        told: Any = kind
-    except (KeyError, TypeError):
-        told = core.PydanticCustomError(kind, WITHHELD)
-    return {"type": told, "loc": line["loc"], "input": WITHHELD, "ctx": context}
-
-
-__all__ = ["guarded"]
+__all__ = ["WITHHELD", "guarded"]

@@ -1,7 +1,7 @@
 """An exception as text that tells nothing of the values it was raised over: types and places only."""
 
 import sys
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Final
 
 MAX_FRAMES: Final = 64
@@ -10,6 +10,8 @@ MAX_CHAIN: Final = 16
 
 def describe(exc_info: object, /) -> str:
     """Write an exception's types, files, lines and functions; no message, no note, no local, no line of source.
+
+    Only an `AegisError` has its message shown: it promises to hold no value.
 
     Arguments:
         exc_info: an exception, the triple of `sys.exc_info`, or true for the exception being handled.
@@ -39,7 +41,8 @@ def _chain(exc: BaseException, lines: list[str], seen: set[int]) -> None:
         lines.append("caused:" if exc.__cause__ else "while handling it:")
     lines.append("Traceback (most recent call last; messages are withheld):")
     lines += _frames(exc.__traceback__)
-    lines.append(f"{type(exc).__module__}.{type(exc).__qualname__}".removeprefix("builtins."))
+    said = f": {exc}" if is_ours(exc) else ""
+    lines.append(f"{type(exc).__module__}.{type(exc).__qualname__}".removeprefix("builtins.") + said)
     if isinstance(exc, BaseExceptionGroup):
         for inner in exc.exceptions:
             if id(inner) not in seen:
@@ -48,13 +51,31 @@ def _chain(exc: BaseException, lines: list[str], seen: set[int]) -> None:
                 lines += ("  | " + line for line in nested)
 
 
-def _frames(traceback: TracebackType | None) -> list[str]:
-    places: list[str] = []
+def is_ours(exc: BaseException) -> bool:
+    """Say whether an exception is an `AegisError`; looked for without loading the kernel, which lies above."""
+    errors = sys.modules.get("aegis_core.kernel.errors")
+    return errors is not None and isinstance(exc, errors.AegisError)
+
+
+def places(traceback: TracebackType | None) -> list[tuple[CodeType, int]]:
+    """Give the code and the line of every frame; of very many, the outermost and the innermost."""
+    found: list[tuple[CodeType, int]] = []
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        places.append(f'  File "{code.co_filename}", line {traceback.tb_lineno}, in {code.co_name}')
+        found.append((traceback.tb_frame.f_code, traceback.tb_lineno))
         traceback = traceback.tb_next
-    if len(places) > MAX_FRAMES:
-        half = MAX_FRAMES // 2
-        places[half:-half] = [f"  [{len(places) - MAX_FRAMES} more frames]"]
-    return places
+    half = MAX_FRAMES // 2
+    return found if len(found) <= MAX_FRAMES else found[:half] + found[-half:]
+
+
+def _frames(traceback: TracebackType | None) -> list[str]:
+    lines = [f'  File "{code.co_filename}", line {line}, in {code.co_name}' for code, line in places(traceback)]
+    if len(lines) >= MAX_FRAMES and (more := _length(traceback) - MAX_FRAMES):
+        lines.insert(MAX_FRAMES // 2, f"  [{more} more frames]")
+    return lines
+
+
+def _length(traceback: TracebackType | None) -> int:
+    length = 0
+    while traceback is not None:
+        length, traceback = length + 1, traceback.tb_next
+    return length

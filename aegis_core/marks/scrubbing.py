@@ -1,0 +1,103 @@
+"""An exception that can be handed on: the same tree of types and places, with no text, no attribute and no local."""
+
+from collections.abc import Iterator
+from types import CodeType, FrameType, FunctionType, TracebackType
+from typing import Final
+
+from aegis_core.marks.guard import WITHHELD
+from aegis_core.marks.traces import MAX_CHAIN, is_ours, places
+
+MAX_EXCEPTIONS: Final = 256
+MORE: Final = "[more exceptions]"
+
+
+def scrub(exc: BaseException, /) -> BaseException:
+    """Make what stands for an exception where foreign code will print, send or keep it.
+
+    ``raise scrub(error) from None``, or ``return scrub(error)`` to a queue's result store.
+
+    The stand-in is of the nearest built-in class (``except ValueError`` catches what stands for a pydantic error); its
+    text is the type's name. ``__cause__``, ``__context__`` and the members of groups are scrubbed alike, notes are
+    left out, and its traceback has files, lines and functions in frames without locals. An `AegisError` promises to
+    hold no value: it comes back itself, and only what hangs on it is scrubbed; so does what ends a program or a task
+    (``SystemExit``, ``KeyboardInterrupt``, cancellation), without its arguments.
+    """
+    return _Scrubbing().one(exc, MAX_CHAIN)
+
+
+class _Scrubbing:
+    """One walk over a tree of exceptions, which may have circles."""
+
+    def __init__(self) -> None:
+        self.made: dict[int, BaseException] = {}
+
+    def one(self, exc: BaseException, left: int) -> BaseException:
+        known = self.made.get(id(exc))
+        if known is not None:
+            return known
+        if left <= 0 or len(self.made) >= MAX_EXCEPTIONS:
+            return RuntimeError(MORE)
+        if isinstance(exc, BaseExceptionGroup):
+            self.made[id(exc)] = RuntimeError(MORE)  # for a group inside itself, which nothing else could stand for
+            made: BaseException = BaseExceptionGroup(_text(exc), [self.one(one, left - 1) for one in exc.exceptions])
+        elif is_ours(exc) or not isinstance(exc, Exception):
+            made = exc
+            _empty(exc)
+        else:
+            made = _stand_in(exc)
+        self.made[id(exc)] = made
+        cause, context, suppressed = exc.__cause__, exc.__context__, exc.__suppress_context__
+        made.__cause__ = self.one(cause, left - 1) if cause is not None else None
+        made.__context__ = self.one(context, left - 1) if context is not None else None
+        made.__suppress_context__ = suppressed
+        return made.with_traceback(without_locals(exc.__traceback__))
+
+
+def _text(exc: BaseException) -> str:
+    kind = type(exc)
+    return WITHHELD if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__} {WITHHELD}"
+
+
+def _stand_in(exc: BaseException) -> BaseException:
+    text = _text(exc)
+    for kind in type(exc).__mro__:
+        if kind.__module__ == "builtins":
+            try:
+                made = kind(text)
+            except TypeError:  # UnicodeDecodeError wants the octets: the next class does
+                continue
+            if isinstance(made, BaseException):
+                return made
+    return Exception(text)  # pragma: no cover - every exception has one of these among its bases
+
+
+def _empty(exc: BaseException) -> None:
+    if hasattr(exc, "__notes__"):
+        del exc.__notes__
+    if isinstance(exc, SystemExit):
+        exc.code = exc.code if exc.code is None or isinstance(exc.code, int) else 1
+        exc.args = (exc.code,)
+    elif not is_ours(exc):
+        exc.args = ()
+
+
+def without_locals(traceback: TracebackType | None, /) -> TracebackType | None:
+    """Give a traceback of the same places whose frames hold nothing: debuggers, rich and Sentry show locals."""
+    made: TracebackType | None = None
+    for code, line in reversed(places(traceback)):
+        made = TracebackType(made, _empty_frame(code), -1, line)
+    return made
+
+
+def _nowhere() -> Iterator[None]:
+    yield
+
+
+def _empty_frame(code: CodeType) -> FrameType:
+    """A frame of that name in that file. It is of a generator that never ran: any other keeps its callers, too."""
+    named = _nowhere.__code__.replace(co_filename=code.co_filename, co_name=code.co_name, co_qualname=code.co_qualname)
+    frame: FrameType = FunctionType(named, {})().gi_frame
+    return frame
+
+
+__all__ = ["scrub", "without_locals"]

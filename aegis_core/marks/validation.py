@@ -1,0 +1,96 @@
+"""Errors of pydantic without what was refused, for guarded models and dataclasses."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from aegis_core.marks.guard import WITHHELD
+
+
+def guard_pydantic(cls: Any, repr_args: Callable[[object], object], /) -> None:
+    """Hide inputs in the errors of a model or dataclass, and in those of models around it.
+
+    The second takes a validator around the model. Pydantic offers no way to add one to a finished class, so it is
+    borrowed from a model that declares it; should a release of pydantic not allow that, the first still holds.
+
+    Arguments:
+        repr_args: gives what ``repr``, rich and devtools show of an instance.
+    """
+    is_model = hasattr(cls, "model_rebuild")
+    config = "model_config" if is_model else "__pydantic_config__"
+    setattr(cls, config, {**(getattr(cls, config, None) or {}), "hide_input_in_errors": True})
+    cls.__aegis_quietly__ = classmethod(_quietly)
+    pydantic = sys.modules["pydantic"]
+    try:
+        lender: Any = type(
+            "Lender",
+            (pydantic.BaseModel,),
+            {
+                "__module__": __name__,
+                "__aegis_quietly__": pydantic.model_validator(mode="wrap")(classmethod(_quietly)),
+            },
+        )
+        lent = lender.__pydantic_decorators__.model_validators["__aegis_quietly__"]
+        cls.__pydantic_decorators__.model_validators["__aegis_quietly__"] = type(lent).build(
+            cls, cls_var_name="__aegis_quietly__", shim=None, info=lent.info
+        )
+    except (AttributeError, KeyError, TypeError):  # pragma: no cover - a future pydantic
+        pass
+    if not is_model:
+        sys.modules["pydantic.dataclasses"].rebuild_dataclass(
+            cls, force=True, raise_errors=False, _parent_namespace_depth=4
+        )
+        return
+    cls.model_rebuild(force=True, raise_errors=False, _parent_namespace_depth=4)
+    cls.__repr_args__ = repr_args
+    # What is no JSON is refused before any validator, and what is frozen without one.
+    cls.model_validate_json = classmethod(_quiet_call(cls.model_validate_json.__func__))
+    if cls.model_config.get("frozen") or any(field.frozen for field in cls.__pydantic_fields__.values()):
+        cls.__setattr__ = _quiet_call(cls.__setattr__)
+
+
+def without_input(problem: Any, /) -> Exception:
+    """Give a ``ValidationError`` of the same lines that shows no input and no text of the application's own."""
+    core = sys.modules["pydantic_core"]
+    lines = [_quiet_line(core, line) for line in problem.errors(include_url=False)]
+    made: Exception = core.ValidationError.from_exception_data(problem.title, lines, hide_input=True)
+    return made
+
+
+def _quiet_call(inner: Any) -> Any:
+    if getattr(inner, "__aegis_guarded__", False):
+        return inner
+
+    @wraps(inner)
+    def quietly(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return inner(*args, **kwargs)
+        except sys.modules["pydantic_core"].ValidationError as problem:
+            quiet = without_input(problem)
+        # Outside of the handler, so that the first error hangs on the new one nowhere.
+        raise quiet
+
+    quietly.__aegis_guarded__ = True  # type: ignore[attr-defined]
+    return quietly
+
+
+def _quietly(cls: Any, value: Any, handler: Any) -> Any:
+    core = sys.modules["pydantic_core"]
+    try:
+        return handler(value)
+    except core.ValidationError as problem:
+        quiet = without_input(problem)
+    raise quiet
+
+
+def _quiet_line(core: Any, line: dict[str, Any]) -> dict[str, Any]:
+    kind, context = line["type"], line.get("ctx", {})
+    try:
+        # The text of the application's own ValueError or AssertionError, and the tag of a union, quote the value.
+        context = {name: WITHHELD if name in {"error", "tag"} else known for name, known in context.items()}
+        core.PydanticKnownError(kind, context)
+        told: Any = kind
+    except (KeyError, TypeError):
+        told = core.PydanticCustomError(kind, WITHHELD)
+    return {"type": told, "loc": line["loc"], "input": WITHHELD, "ctx": context}
