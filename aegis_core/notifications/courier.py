@@ -1,6 +1,7 @@
 """The courier: hands journalled messages to channels, and writes down what became of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import anyio
 import attrs
@@ -11,7 +12,7 @@ from aegis_core.kernel.clock import Clock
 from aegis_core.kernel.context import using
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.lifetimes import shielded
-from aegis_core.kernel.recorder import Recorder
+from aegis_core.kernel.recorder import AuditEvent, Recorder
 from aegis_core.notifications.events import MessageSending, MessageSent
 from aegis_core.notifications.journal import Journal, Queued
 from aegis_core.notifications.model import ChannelKind, Delivery, DeliveryStatus, Sent
@@ -114,15 +115,10 @@ class Courier:
 
     async def finish(self, delivery: Delivery, digest: str, sent: Sent, status: DeliveryStatus, /) -> Delivery:
         """Record and write the final word; returns the one that stands."""
-        await self._recorder.submit(
-            MessageSent(
-                outcome="success" if status == "accepted" else "refused" if status == "refused" else "failed",
-                delivery=delivery.id,
-                template=delivery.template,
-                channel=delivery.channel or "",
-                status=status,
-            )
-        )
+        await self._recorder.submit(_word(delivery, status))
+        return await self._write(delivery, digest, sent, status)
+
+    async def _write(self, delivery: Delivery, digest: str, sent: Sent, status: DeliveryStatus) -> Delivery:
         word = attrs.evolve(
             delivery, status=status, finished_at=self._journal.now(), reference=sent.reference, reason=sent.reason
         )
@@ -145,7 +141,7 @@ class Courier:
 
     async def _deliver(self, channel: NotificationChannel, queued: Queued) -> None:
         pause = FIRST_PAUSE
-        attempt = _Attempt(queued)
+        attempt = _Attempt(queued, self._journal.new_claim())
         while not await self._try(channel, attempt):
             if self._closing.is_set():
                 return
@@ -154,42 +150,42 @@ class Courier:
 
     async def _try(self, channel: NotificationChannel, attempt: "_Attempt") -> bool:
         """Hand it over unless that is done, and write down what became of it. False: to be tried again."""
+        queued = attempt.queued
         try:
             if attempt.sent is None:
-                await self._record_sending(attempt.queued.delivery)
+                await attempt.announced.record(self._recorder, partial(_announcement, queued.delivery))
                 if not await self._claim(channel, attempt):
-                    self._close(attempt.queued.delivery.id)
+                    self._close(queued.delivery.id)
                     return True
-                attempt.sent = await self._hand_over(channel, attempt.queued)
+                attempt.sent = await self._hand_over(channel, queued)
             if attempt.sent is None:
+                attempt.announced = _OnRecord()  # the next try is another one
                 await self._unclaim(channel, attempt)
                 return False
-            written = False
+            sent, written = attempt.sent, False
             with shielded(), anyio.move_on_after(CLEAN_UP):
-                queued, sent = attempt.queued, attempt.sent
-                word = await self.finish(queued.delivery, queued.digest, sent, sent.status)
+                await attempt.word.record(self._recorder, partial(_word, queued.delivery, sent.status))
+                word = await self._write(queued.delivery, queued.digest, sent, sent.status)
                 self._close(queued.delivery.id, delivery=word)
                 written = True
         except Exception:  # noqa: BLE001 - trail or state store are down: the message waits, and the journal says so
             return False
         return written
 
-    async def _record_sending(self, delivery: Delivery) -> None:
-        await self._recorder.submit(
-            MessageSending(delivery=delivery.id, template=delivery.template, channel=delivery.channel or "")
-        )
-
     async def _claim(self, channel: NotificationChannel, attempt: "_Attempt") -> bool:
         """Where the channel is not idempotent, note first that it is being handed over. False: another process did."""
-        if channel.capabilities.idempotent or attempt.queued.handed_at is not None:
+        if channel.capabilities.idempotent or attempt.is_claimed:
             return True
-        mine = await self._journal.mark(attempt.queued, handed=True)
+        mine = await self._journal.mark(attempt.queued, handed=True, claim=attempt.claim)
         attempt.queued = mine or attempt.queued
-        return mine is not None
+        attempt.is_claimed = mine is not None
+        return attempt.is_claimed
 
     async def _unclaim(self, channel: NotificationChannel, attempt: "_Attempt") -> None:
         if not channel.capabilities.idempotent:
-            attempt.queued = await self._journal.mark(attempt.queued, handed=False) or attempt.queued
+            attempt.is_claimed = False  # before it is known: if the answer is lost, the journal may say so already
+            mark = await self._journal.mark(attempt.queued, handed=False, claim=attempt.claim)
+            attempt.queued = mark or attempt.queued
 
     async def _hand_over(self, channel: NotificationChannel, queued: Queued) -> Sent | None:
         """One attempt. None: certainly nothing was sent, and it may be tried again."""
@@ -220,11 +216,51 @@ class Courier:
 
 
 @attrs.define
+class _OnRecord:
+    """One event, made when it happens and recorded once, however often that takes."""
+
+    event: AuditEvent | None = None
+    is_done: bool = False
+
+    async def record(self, recorder: Recorder, make: Callable[[], AuditEvent], /) -> None:
+        if self.event is None:
+            self.event = make()
+        if not self.is_done:
+            await recorder.submit(self.event)
+            self.is_done = True
+
+
+@attrs.define
 class _Attempt:
-    """What is known between two tries: the message's last revision, and the channel's word once there is one."""
+    """What is known between two tries.
+
+    Arguments:
+        queued: the message at its last revision.
+        claim: under which this process marks it.
+        is_claimed: whether the journal certainly says that this process is handing it over.
+        sent: the channel's word, once there is one.
+    """
 
     queued: Queued
+    claim: str
+    is_claimed: bool = False
     sent: Sent | None = None
+    announced: _OnRecord = attrs.field(factory=_OnRecord)
+    word: _OnRecord = attrs.field(factory=_OnRecord)
+
+
+def _announcement(delivery: Delivery) -> MessageSending:
+    return MessageSending(delivery=delivery.id, template=delivery.template, channel=delivery.channel or "")
+
+
+def _word(delivery: Delivery, status: DeliveryStatus) -> MessageSent:
+    return MessageSent(
+        outcome="success" if status == "accepted" else "refused" if status == "refused" else "failed",
+        delivery=delivery.id,
+        template=delivery.template,
+        channel=delivery.channel or "",
+        status=status,
+    )
 
 
 def _closed() -> AegisError:

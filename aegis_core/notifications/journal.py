@@ -162,11 +162,26 @@ class Journal:
             context,
         )
 
-    async def mark(self, queued: Queued, /, *, handed: bool) -> Queued | None:
-        """Note that it is being handed over, or is not after all. None: somebody else has changed it meanwhile."""
-        return await self._put_queued(
-            attrs.evolve(queued, handed_at=self.now() if handed else None), expected=queued.revision
-        )
+    def new_claim(self) -> str:
+        """A name under which one process notes, for one message, that it is handing it over."""
+        return self._entropy.octets(16).hex()
+
+    async def mark(self, queued: Queued, /, *, handed: bool, claim: str) -> Queued | None:
+        """Note that it is being handed over, or is not after all. None: somebody else has changed it meanwhile.
+
+        Arguments:
+            claim: of `new_claim`, the same for every mark of one caller: it tells what they wrote themselves, and whose
+                answer was lost, from what others wrote.
+        """
+        marked = attrs.evolve(queued, handed_at=self.now() if handed else None)
+        while True:
+            written = await self._put_queued(marked, expected=marked.revision, claim=claim)
+            if written is not None:
+                return written
+            document = await self._get(QUEUED + queued.delivery.id)
+            if document is None or _read(document.body).get("claim") != claim:
+                return None
+            marked = attrs.evolve(marked, revision=document.revision)
 
     async def finish(self, delivery: Delivery, digest: str, /) -> Delivery:
         """Write the final word, and let go of the message. Returns the word that stands.
@@ -222,7 +237,7 @@ class Journal:
                 return
             after = names[-1]
 
-    async def _put_queued(self, queued: Queued, *, expected: str | None) -> Queued | None:
+    async def _put_queued(self, queued: Queued, *, expected: str | None, claim: str = "") -> Queued | None:
         body = dumps(
             {
                 "v": _VERSION,
@@ -231,6 +246,7 @@ class Journal:
                 "channel": queued.delivery.channel,
                 "queued_at": _microseconds(queued.delivery.queued_at),
                 "handed_at": _microseconds(queued.handed_at),
+                "claim": claim,
                 "tenant": queued.tenant,
                 "key": queued.key_id,
                 "sealed": queued.sealed,
