@@ -102,6 +102,7 @@ def survey(
         (kind, kind, settings.ports[kind]) for kind in _ORDER if kind in needed and kind in settings.ports
     ]
     further: list[tuple[str, PortKind, Located]] = [
+        *((f"audit copy {name}", "audit", where) for name, where in settings.copies.items()),
         *((f"storage {name}", "storage", where) for name, where in settings.named.items()),
         *((f"storage tenant {name}", "storage", where) for name, where in settings.tenants.items()),
     ]

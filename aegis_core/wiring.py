@@ -35,6 +35,7 @@ class Given:
     settings: Settings | None
     storage: StorageAdapter | Mapping[str, StorageAdapter] | None
     audit: AuditSink | None
+    audit_copies: Mapping[str, AuditSink]
     keys: KeyVault | None
     state: StateStore | None
     subject_keys: StateStore | None
@@ -87,6 +88,7 @@ class Adapters:
     state: StateStore | None
     subject_keys: StateStore | None
     audit: AuditSink | None
+    audit_copies: Mapping[str, AuditSink]
     storage: Mapping[str, StorageAdapter]
     tenants: Mapping[str, StorageAdapter]
     email: NotificationChannel | None
@@ -107,6 +109,7 @@ class Adapters:
             "state": self.state,
             "subject_keys": self.subject_keys,
             "audit": self.audit,
+            **{f"audit copy {name}": sink for name, sink in self.audit_copies.items()},
             **{store_place(name): adapter for name, adapter in self.storage.items()},
             **{f"storage tenant {name}": adapter for name, adapter in self.tenants.items()},
             "email": self.email,
@@ -187,6 +190,12 @@ def wire(
         for name, where in settings.tenants.items():
             if (adapter := made("storage", where)) is not None:
                 tenants[name] = adapter
+    copies: dict[str, AuditSink] = {}
+    if "audit" in only:
+        copies.update(given.audit_copies)
+        for name, where in settings.copies.items():
+            if name not in copies and (sink := made("audit", where)) is not None:
+                copies[name] = sink
     adapters = Adapters(
         settings=settings,
         log=ports["log"],
@@ -194,6 +203,7 @@ def wire(
         state=ports["state"],
         subject_keys=ports["subject_keys"],
         audit=ports["audit"],
+        audit_copies=copies,
         storage=stores,
         tenants=TenantStores(tenants),
         email=ports["email"],
@@ -211,6 +221,8 @@ def _misfits(given: Given, only: Collection[str]) -> Iterator[Problem]:
     for kind, part in _OWN.items():
         if part not in only and (given.stores() if kind == "storage" else given.instance(kind) is not None):
             yield Problem(kind, f"was handed over, and `only` leaves out the part {part}")
+    if given.audit_copies and "audit" not in only:
+        yield Problem("audit_copies", "was handed over, and `only` leaves out the part audit")
 
 
 def _missing(settings: Settings, given: Given, only: Collection[Part]) -> Iterator[Problem]:

@@ -54,8 +54,12 @@ _LEVEL: Final = "AEGIS_LOG_LEVEL"
 _ON_LEAK: Final = "AEGIS_ON_LEAK"
 _ORIGIN: Final = "AEGIS_ORIGIN"
 _SECRET: Final = "AEGIS_SECRET_"  # noqa: S105 - the prefix of names
-_NAMED: Final = "AEGIS_STORAGE__"
+_STORES: Final = "AEGIS_STORAGE__"
+_COPIES: Final = "AEGIS_AUDIT__"
 _TENANT: Final = "TENANT_"
+_EXAMPLES: Final[Mapping[str, str]] = MappingProxyType(
+    {_STORES: f"{_STORES}IMAGES or {_STORES}{_TENANT}EU", _COPIES: f"{_COPIES}OFFSITE"}
+)
 #: Read by tests and demonstrations only.
 _OTHERS: Final = ("AEGIS_VECTORS", "AEGIS_KILLS", "AEGIS_SERVERS")
 KNOWN: Final = (_ENV, *(name for name, _ in _VARIABLES.values()), _LEVEL, _ON_LEAK, _ORIGIN, *_OTHERS)
@@ -85,6 +89,7 @@ class Settings:
         ports: port → where it lies; what is not needed or was given as an instance may be missing.
         named: further stores by name, in lower case: ``AEGIS_STORAGE__IMAGES`` is ``images``.
         tenants: stores of tenants, by the name in the variable: see `storage_of`.
+        copies: copies of the trail by name, in lower case: ``AEGIS_AUDIT__OFFSITE`` is ``offsite``.
         origin: the trail's name, for ever, from ``AEGIS_ORIGIN``; no spaces, no ``+``.
         sources: variable → ``environment`` or ``default``, for doctor.
     """
@@ -93,6 +98,7 @@ class Settings:
     ports: Mapping[PortKind, Located]
     named: Mapping[str, Located]
     tenants: Mapping[str, Located]
+    copies: Mapping[str, Located] = attrs.field(factory=dict[str, Located])
     log_level: LogLevel = "info"
     on_leak: OnLeak = "refuse"
     origin: str = "aegis.local/audit"
@@ -175,18 +181,22 @@ class _Reader:
             located = self.port(kind, needed=kind in needed, local=environment != "production", ports=ports)
             if located is not None:
                 ports[kind] = located
-        named, tenants = self.further_stores() if "storage" in only else ({}, {})
+        named, tenants = self.further("storage", _STORES) if "storage" in only else ({}, {})
+        copies = self.copies(ports.get("audit")) if "audit" in only else {}
         if environment == "production":
             for kind, located in ports.items():
                 if kind in needed:
                     self.fit_for_production(kind, located)
             for located in (*named.values(), *tenants.values()):
                 self.fit_for_production("storage", located)
+            for located in copies.values():
+                self.fit_for_production("audit", located)
         return Settings(
             environment=environment,
             ports=ports,
             named=named,
             tenants=tenants,
+            copies=copies,
             log_level=self.choice(_LEVEL, _LEVELS, "info"),
             on_leak=self.choice(_ON_LEAK, _LEAKS, "refuse"),
             origin=self.origin(needed=environment == "production" and "audit" in only),
@@ -205,8 +215,9 @@ class _Reader:
 
     def unknown_variables(self) -> None:
         for name in sorted(self.environ):
-            if name not in KNOWN and not name.startswith((_NAMED, _SECRET)):
-                self.problem(name, "is no setting of Aegis", source="environment", hint=did_you_mean(name, KNOWN))
+            if name not in KNOWN and not name.startswith((_STORES, _COPIES, _SECRET)):
+                hint = did_you_mean(name.partition("__")[0], KNOWN)
+                self.problem(name, "is no setting of Aegis", source="environment", hint=hint)
 
     def choice(self, name: str, words: tuple[_V, ...], default: _V) -> _V:
         value = self.environ.get(name)
@@ -297,26 +308,45 @@ class _Reader:
             return None
         return Located(url, variable, source)
 
-    def further_stores(self) -> tuple[dict[str, Located], dict[str, Located]]:
+    def further(self, kind: PortKind, prefix: str) -> tuple[dict[str, Located], dict[str, Located]]:
+        """Further places of one port: by name, and by tenant."""
         named: dict[str, Located] = {}
         tenants: dict[str, Located] = {}
         for variable in sorted(self.environ):
-            if not variable.startswith(_NAMED):
+            if not variable.startswith(prefix):
                 continue
-            name = variable.removeprefix(_NAMED)
+            name = variable.removeprefix(prefix)
             tenant = name.startswith(_TENANT)
             bare = name.removeprefix(_TENANT)
             if not bare or bare != bare.upper() or not bare.replace("_", "").isalnum() or not bare.isascii():
                 self.problem(
                     variable,
-                    f"must end in a name of capital letters, digits and _, as {_NAMED}IMAGES or {_NAMED}TENANT_EU",
+                    f"must end in a name of capital letters, digits and _, as {_EXAMPLES[prefix]}",
                     source="environment",
                 )
                 continue
-            located = self.located("storage", variable, self.environ[variable], "environment", needed=True)
+            located = self.located(kind, variable, self.environ[variable], "environment", needed=True)
             if located is not None:
                 (tenants if tenant else named)[bare if tenant else bare.lower()] = located
         return named, tenants
+
+    def copies(self, trail: Located | None) -> dict[str, Located]:
+        copies, of_tenants = self.further("audit", _COPIES)
+        for located in of_tenants.values():
+            self.problem(
+                located.variable,
+                "must not name a tenant: a copy holds the whole trail",
+                source=located.source,
+                hint=f"{_TENANT} is kept for tenants: begin the copy's name with another word",
+            )
+        taken = [] if trail is None else [trail]
+        for located in copies.values():
+            for other in taken:
+                if _place(located.url) == _place(other.url):
+                    told = f"must be another place than {other.variable}"
+                    self.problem(located.variable, told, source=located.source)
+            taken.append(located)
+        return copies
 
     def fit_for_production(self, kind: PortKind, located: Located) -> None:
         if located.url.scheme == "memory":
@@ -332,6 +362,11 @@ class _Reader:
                 source=located.source,
                 hint="file:FOLDER?passphrase=NAME, where NAME is the name of a secret; or a key service",
             )
+
+
+def _place(url: ServiceUrl, /) -> ServiceUrl:
+    """What a URL names, whoever asks there."""
+    return attrs.evolve(url, user=None, password=None)
 
 
 def secrets_from(
