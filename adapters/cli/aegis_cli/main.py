@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 #: Command → where its function or `App` is, and its line in ``aegis --help``.
-COMMANDS: Final[dict[str, tuple[str, str]]] = {}
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "doctor": ("aegis_cli.doctor.command:doctor", "Is everything connected as you think it is?"),
+    "keys": ("aegis_cli.keys:app", "List the keys that there are."),
+}
 
 _HELP: Final = """Look at what Aegis Core is connected to, read its trail and files, and start adapters.
 

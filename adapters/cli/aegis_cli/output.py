@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Protocol, TypeAlias
 
 from cyclopts import Parameter
 
@@ -13,6 +13,7 @@ from aegis_cli.exits import Failure
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
     from rich.text import Text
 
 #: What `json.dumps` takes. Shapes are documented in ``docs/reference/cli.md``: fields are added, never renamed.
@@ -117,7 +118,7 @@ class Output:
             yield at
 
 
-def table(*columns: str, rows: Sequence[Sequence["str | Text"]]) -> Any:
+def table(*columns: str, rows: Sequence[Sequence["str | Text"]]) -> "Table":
     """A table with a head and no lines: as it reads on a terminal, so it is cut by `awk`."""
     from rich.table import Table
 
@@ -147,11 +148,21 @@ def tell(failure: Failure, /, *, as_json: bool) -> None:
 
     err.print(Text.assemble(("aegis: ", BAD), plain(failure.message)), soft_wrap=True)
     if failure.problems:
-        from rich.table import Table
+        err.print(problems_table(failure.problems))
 
-        made = Table.grid(padding=(0, 2))
-        for setting, expected, source, hint in failure.problems:
-            more = f"({plain(hint)})" if hint else ""
-            where = Text(f"(from the {source})" if source else "", style=FAINT)
-            made.add_row("", Text(plain(setting), style=WARN), f"{plain(expected)} {more}".strip(), where)
-        err.print(made)
+
+def problems_table(problems: Sequence[tuple[str, str, str, str]], /) -> "Table":
+    """Wrong settings, one a line.
+
+    Arguments:
+        problems: ``(setting, expected, source, hint)`` of each.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table.grid(padding=(0, 2))
+    for setting, expected, source, hint in problems:
+        more = f"({plain(hint)})" if hint else ""
+        where = Text(f"(from the {source})" if source else "", style=FAINT)
+        made.add_row("", Text(plain(setting), style=WARN), f"{plain(expected)} {more}".strip(), where)
+    return made
