@@ -21,11 +21,11 @@ from aegis_core.crypto.wrapping import (
     unwrap_under,
     wrap_under,
 )
-from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
+from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps, Environment
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode
-from aegis_core.kernel.files import require_there
+from aegis_core.kernel.files import durability_warning, require_durable, require_there
 from aegis_core.kernel.health import Health
 from aegis_core.kernel.problems import Problem, SettingsError
 from aegis_core.kernel.registry import check_options, local_path
@@ -44,6 +44,7 @@ class FileVault:
     Arguments:
         folder: made with mode 0700 where there is none; one that others may read is refused at open.
         passphrase: protects the keys by scrypt. None: they lie there bare.
+        environment: in production a network, overlay or memory file system is refused; elsewhere `health` tells.
         create: see `AdapterDeps`.
     """
 
@@ -57,12 +58,14 @@ class FileVault:
         /,
         *,
         passphrase: str | None = None,
+        environment: Environment = "development",
         create: bool = True,
         clock: Clock = SYSTEM_CLOCK,
         entropy: Entropy = SYSTEM_ENTROPY,
     ) -> None:
         self._path = folder.absolute()
         self._passphrase = None if passphrase is None else KeyMaterial(passphrase.encode())
+        self._environment: Environment = environment
         self._create = create
         self._clock = clock
         self._entropy = entropy
@@ -81,11 +84,12 @@ class FileVault:
             return Health("down", "not open")
         try:
             count = await anyio.to_thread.run_sync(folder.count)
+            warning = await anyio.to_thread.run_sync(durability_warning, self._path)
         except OSError as error:
             return Health("down", f"the key folder cannot be read: {type(error).__name__}")
         if folder.is_bare:
-            return Health("degraded", "the keys lie bare: whoever reads this folder has them", {"keys": count})
-        return Health("up", facts={"keys": count})
+            warning = "the keys lie bare: whoever reads this folder has them"
+        return Health("degraded" if warning else "up", warning, {"keys": count})
 
     def classify(self, exc: BaseException, /) -> ErrorCode | None:
         match exc:
@@ -148,6 +152,7 @@ class FileVault:
         folder = KeyFolder(self._path, octets=self._entropy.octets, wall_ns=self._clock.wall_ns)
         if not self._create:
             require_there(self._path / "active", adapter=self.name)
+        require_durable(self._path, self._environment, adapter=self.name)
         folder.open(self._passphrase)
         return folder
 
@@ -181,7 +186,14 @@ def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> FileVault:
             problems.append(Problem(_SETTING, "needs secure random numbers in production", hint="use the system's"))
     if problems:
         raise SettingsError(problems)
-    return FileVault(path, passphrase=passphrase, create=deps.create, clock=deps.clock, entropy=deps.entropy)
+    return FileVault(
+        path,
+        passphrase=passphrase,
+        environment=deps.environment,
+        create=deps.create,
+        clock=deps.clock,
+        entropy=deps.entropy,
+    )
 
 
 def _secret(name: str | None, secrets: Callable[[str], str | None], problems: list[Problem]) -> str | None:

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from aegis_core.crypto.model import KeyMaterial
+from aegis_core.kernel import files
 from aegis_core.kernel.adapter import AdapterDeps
 from aegis_core.kernel.entropy import SeededEntropy
 from aegis_core.kernel.errors import AegisError, ErrorCode
@@ -306,3 +307,17 @@ async def test_a_key_that_was_lost_is_missed_and_not_made_anew(folder):
     (folder / "f1.key").unlink()
     assert (await refused(opened(folder))).code is ErrorCode.NOT_FOUND
     assert names(folder) == [".gitignore", "active"]
+
+
+@pytest.mark.anyio
+async def test_in_production_keys_lie_on_a_disk_that_lasts(folder, quick_scrypt, monkeypatch):
+    monkeypatch.setattr(files, "_read_mounts", lambda: "1 1 0:1 / / rw - overlay overlay rw")
+    lost = make(f"file://{folder}?passphrase=P", deps("production", {"P": "correct horse"}))
+    error = await refused(lost.open())
+    assert error.code is ErrorCode.UNSUPPORTED
+    assert "a container's layer goes with the container" in str(error)
+    assert not folder.exists()
+    told = FileVault(folder, passphrase="correct horse")
+    await told.open()
+    assert (await told.health()).state == "degraded"
+    assert "overlay" in (await told.health()).detail
