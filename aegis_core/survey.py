@@ -98,16 +98,16 @@ def survey(
     secrets = _Secrets(environ)
     deps = AdapterDeps(clock=clock, entropy=entropy, secrets=secrets, environment=settings.environment, create=False)
     needed = {kind for part in parts for kind in NEEDS[part]}
-    located: list[tuple[str, PortKind, Located]] = [
-        (kind, kind, settings.ports[kind]) for kind in _ORDER if kind in needed and kind in settings.ports
-    ]
     further: list[tuple[str, PortKind, Located]] = [
         *((f"audit copy {name}", "audit", where) for name, where in settings.copies.items()),
         *((f"storage {name}", "storage", where) for name, where in settings.named.items()),
         *((f"storage tenant {name}", "storage", where) for name, where in settings.tenants.items()),
     ]
-    at = next((number for number, each in enumerate(located, 1) if each[1] == "storage"), 0)
-    located[at:at] = further
+    located: list[tuple[str, PortKind, Located]] = []
+    for kind in _ORDER:
+        if kind in needed and kind in settings.ports:
+            located.append((kind, kind, settings.ports[kind]))
+        located.extend(each for each in further if each[1] == kind)
     places: list[Place] = []
     for name, kind, where in located:
         place = Place(name, kind, where, _maker(registry, kind, where, deps))

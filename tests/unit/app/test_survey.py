@@ -19,10 +19,13 @@ def environ(tmp_path, **more):
     }
 
 
-def test_every_place_is_named_further_stores_behind_the_one_of_all(tmp_path):
+def test_every_place_is_named_further_ones_behind_the_first_of_their_port(tmp_path):
     found = survey(
         environ(
-            tmp_path, AEGIS_STORAGE__IMAGES=f"file:{tmp_path}/images", AEGIS_STORAGE__TENANT_EU=f"file:{tmp_path}/eu"
+            tmp_path,
+            AEGIS_STORAGE__IMAGES=f"file:{tmp_path}/images",
+            AEGIS_STORAGE__TENANT_EU=f"file:{tmp_path}/eu",
+            AEGIS_AUDIT__OFFSITE=f"file:{tmp_path}/offsite",
         )
     )
     assert [place.name for place in found.places] == [
@@ -31,6 +34,7 @@ def test_every_place_is_named_further_stores_behind_the_one_of_all(tmp_path):
         "storage images",
         "storage tenant EU",
         "audit",
+        "audit copy offsite",
         "state",
         "subject_keys",
         "keys",
