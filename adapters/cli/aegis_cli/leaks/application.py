@@ -48,6 +48,7 @@ class Application:
     def __init__(self, root: Path, target: ModuleType) -> None:
         self.root = root.resolve()
         self.target = target
+        self.here = Path.cwd()  # where servers and tools are started, and look for their files
 
     def module(self, name: str) -> Any:
         """A module if the application has loaded it, else None: nothing is imported in order to look at it."""
@@ -56,9 +57,8 @@ class Application:
     @cached_property
     def modules(self) -> tuple[ModuleType, ...]:
         """The team's own modules, by name."""
-        own = [
-            module for _, module in sorted(sys.modules.items()) if isinstance(module, ModuleType) and self.owns(module)
-        ]
+        loaded: list[tuple[str, Any]] = sorted(sys.modules.items())  # anything may stand in there
+        own = [module for _, module in loaded if isinstance(module, ModuleType) and self.owns(module)]
         return tuple(dict.fromkeys(own))
 
     def owns(self, module: ModuleType) -> bool:
@@ -124,17 +124,3 @@ def _classes_in(names: dict[str, Any], module: str) -> Iterator[type]:
 def redacts(handler: logging.Handler) -> bool:
     """Whether a handler redacts what it writes: `aegis_core.install_logging` was there."""
     return bool(getattr(handler.__dict__.get("handle"), "__aegis_redacts__", False))
-
-
-def written_by(logger: logging.Logger, level: int) -> list[logging.Handler]:
-    """The handlers that write a record of this logger and level; none if nothing does."""
-    if not logger.isEnabledFor(level):
-        return []
-    reached: list[logging.Handler] = []
-    here: logging.Logger | None = logger
-    while here is not None:
-        reached += here.handlers
-        here = here.parent if here.propagate else None
-    if not reached and logging.lastResort is not None:
-        reached = [logging.lastResort]
-    return [each for each in reached if level >= each.level and not isinstance(each, logging.NullHandler)]

@@ -7,7 +7,7 @@ output goes, and never into the answer.
 """
 
 import json
-import logging
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -16,18 +16,21 @@ import attrs
 
 from aegis_cli.leaks.application import Application
 from aegis_cli.leaks.doors import DOORS
-from aegis_cli.leaks.model import Door, Finding, Report, State
+from aegis_cli.leaks.model import Door, Finding, Opening, Report, State
 from aegis_cli.leaks.target import NotImportable, load, parse
 
 
 def look(door: Door, application: Application, /) -> Finding:
     """Say how one door of an application stands."""
-    if door.library and application.module(door.library) is None:
+    if door.libraries and not any(application.module(name) for name in door.libraries):
         return Finding(door.id, State.NOT_USED, door.leaks)
-    openings = door.look(application)
-    if openings is None:
-        return Finding(door.id, State.NOT_USED, door.leaks)
-    found = tuple(attrs.evolve(each, fix=each.fix or door.fix) for each in openings)
+    try:
+        openings = door.look(application)
+        if openings is None:
+            return Finding(door.id, State.NOT_USED, door.leaks)
+        found = tuple(attrs.evolve(each, fix=each.fix or door.fix) for each in openings)
+    except Exception as problem:  # noqa: BLE001 - a door that nobody could look at is no closed one
+        found = (Opening(f"this door could not be looked at ({type(problem).__name__})", door.fix),)
     return Finding(door.id, State.OPEN if found else State.OK, door.leaks, found)
 
 
@@ -35,7 +38,13 @@ def report(text: str, application: Application, /) -> Report:
     """Look at every door of an application."""
     findings = tuple(look(door, application) for door in DOORS)
     marked = application.marked_classes
-    return Report(text, findings, sum(len(own.marked) for own in marked), len(marked))
+    return Report(
+        text,
+        findings,
+        application.relative(application.target.__file__ or ""),
+        sum(len(own.marked) for own in marked),
+        len(marked),
+    )
 
 
 def main() -> None:
@@ -51,8 +60,8 @@ def main() -> None:
     # What looking at things may warn of or log is nobody's.
     with warnings.catch_warnings():
         made = report(text, Application(target.root, module))
-    logging.disable()
     Path(answer).write_text(json.dumps({"report": attrs.asdict(made)}))
+    os._exit(0)  # the application's threads, and what it does at exit, are not waited for
 
 
 if __name__ == "__main__":

@@ -58,4 +58,4 @@ def _report(held: dict[str, Any]) -> Report:
         )
         for each in held["findings"]
     )
-    return Report(held["target"], findings, held["marked_fields"], held["marked_classes"])
+    return Report(held["target"], findings, held["file"], held["marked_fields"], held["marked_classes"])

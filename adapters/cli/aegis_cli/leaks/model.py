@@ -42,7 +42,7 @@ class Door:
 
     Arguments:
         id: ``library.what``, for ``--ignore`` and SARIF.
-        library: the module that has to be loaded for the door to be there; empty for what every program has.
+        libraries: modules of which one has to be loaded for the door to be there; none for what every program has.
         leaks: what leaves, and where to.
         fix: the line that closes it.
         look: gives the places at which it is open; None where what it belongs to is not used. It runs in the process
@@ -50,7 +50,7 @@ class Door:
     """
 
     id: str
-    library: str
+    libraries: tuple[str, ...]
     leaks: str
     fix: str
     look: "Callable[[Application], Iterable[Opening] | None]"
@@ -72,12 +72,14 @@ class Report:
     """What `aegis leaks` says of one application.
 
     Arguments:
+        file: of the module that was named, from the folder that it is imported from.
         marked_fields: how many fields of the application's classes bear a mark.
         marked_classes: on how many classes.
     """
 
     target: str
     findings: tuple[Finding, ...]
+    file: str = ""
     marked_fields: int = 0
     marked_classes: int = 0
 

@@ -86,7 +86,9 @@ def load(target: Target, /) -> ModuleType:
             module.__dict__.setdefault("__aegis_application__", application())
         _finish_django()
     except _Served:
-        raise NotImportable("it starts a server while it is imported: put that under if __name__ == '__main__'") from None
+        raise NotImportable(
+            "it starts a server while it is imported: put that under if __name__ == '__main__'"
+        ) from None
     except ModuleNotFoundError as problem:
         raise NotImportable(f"there is no module {problem.name!r}{_place(problem)}") from None
     except SystemExit as problem:
@@ -105,8 +107,9 @@ def _refuse_servers(event: str, arguments: tuple[Any, ...]) -> None:
         return
     import socket
 
-    bound, _ = arguments
-    if bound.type == socket.SOCK_STREAM and bound.family in {socket.AF_INET, socket.AF_INET6}:
+    bound, address = arguments
+    is_tcp = bound.type == socket.SOCK_STREAM and bound.family in {socket.AF_INET, socket.AF_INET6}
+    if is_tcp and address[1]:  # any free port is what libraries ask for in order to find out about IPv6
         raise _Served
 
 
@@ -120,7 +123,8 @@ def _finish_django() -> None:
     """What every entry of a Django project does first; only where the application is one."""
     named = "DJANGO_SETTINGS_MODULE" in os.environ
     configured = getattr(getattr(sys.modules.get("django.conf"), "settings", None), "configured", False)
-    if configured or (named and os.environ["DJANGO_SETTINGS_MODULE"] in sys.modules):
+    is_ready = getattr(getattr(sys.modules.get("django.apps"), "apps", None), "ready", False)
+    if not is_ready and (configured or (named and os.environ["DJANGO_SETTINGS_MODULE"] in sys.modules)):
         importlib.import_module("django").setup()
 
 

@@ -1,0 +1,57 @@
+"""Django: pages and mails about errors."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from aegis_cli.leaks.application import Application, redacts
+from aegis_cli.leaks.model import Door, Opening
+
+
+def _settings(application: Application) -> Any:
+    settings = application.module("django.conf").settings
+    return settings if settings.configured else None
+
+
+def debug_pages(application: Application) -> Iterable[Opening] | None:
+    """``DEBUG`` answers errors with pages that show locals and the request."""
+    settings = _settings(application)
+    if settings is None:
+        return None
+    return [Opening("settings.DEBUG")] if settings.DEBUG else []
+
+
+def mailed_reports(application: Application) -> Iterable[Opening] | None:
+    """Reports to ``ADMINS`` hold the request and, as HTML, locals; Django's own filter knows passwords, no patients."""
+    settings = _settings(application)
+    mails = application.module("django.utils.log")
+    if settings is None or mails is None:
+        return None
+    named = [logging.getLogger(name) for name in sorted(logging.getLogger().manager.loggerDict)]
+    handlers = [
+        (logger.name, handler)
+        for logger in (logging.getLogger(), *named)
+        for handler in logger.handlers
+        if isinstance(handler, mails.AdminEmailHandler)
+    ]
+    if not handlers or not settings.ADMINS:
+        return None
+    return [Opening(f'AdminEmailHandler of logger "{name}"') for name, handler in handlers if not redacts(handler)]
+
+
+DOORS = (
+    Door(
+        "django.debug",
+        ("django.conf",),
+        "pages about errors with local variables and the request",
+        "DEBUG = False",
+        debug_pages,
+    ),
+    Door(
+        "django.mails",
+        ("django.conf",),
+        "mails to ADMINS with the request and local variables",
+        "install_logging()",
+        mailed_reports,
+    ),
+)

@@ -1,0 +1,17 @@
+import sys
+
+from fastapi import FastAPI, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.testclient import TestClient
+
+app = FastAPI()
+# FIX
+
+
+@app.get("/patients")
+def patients(count: int) -> str:
+    return "ok"
+
+
+if __name__ == "__main__":
+    print(TestClient(app).get("/patients", params={"count": sys.argv[1]}).text)

@@ -1,0 +1,10 @@
+import logging
+import sys
+
+from aegis_core import install_logging
+
+install_logging()
+# FIX
+
+if __name__ == "__main__":
+    raise LookupError(f"no patient {sys.argv[1]}")

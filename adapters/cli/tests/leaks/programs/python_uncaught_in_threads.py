@@ -1,0 +1,18 @@
+import logging
+import sys
+import threading
+
+from aegis_core import install_logging
+
+install_logging()
+# FIX
+
+
+def admit(mrn: str) -> None:
+    raise LookupError(f"no patient {mrn}")
+
+
+if __name__ == "__main__":
+    worker = threading.Thread(target=admit, args=(sys.argv[1],))
+    worker.start()
+    worker.join()
