@@ -2,9 +2,21 @@
 
 import ssl
 from pathlib import Path
+from typing import Final
+from weakref import WeakKeyDictionary
 
 from aegis_core.kernel.adapter import Environment
 from aegis_core.kernel.problems import Problem
+
+_AGREED: Final[WeakKeyDictionary[ssl.SSLContext, str]] = WeakKeyDictionary()
+
+
+class _Noting(ssl.SSLSocket):
+    """Notes which version was agreed on, for `agreed_version`: drivers keep their sockets to themselves."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of the standard library
+        super().do_handshake(block)
+        _AGREED[self.context] = self.version() or ""
 
 
 def client_context(*, authorities: Path | None = None) -> ssl.SSLContext:
@@ -18,7 +30,13 @@ def client_context(*, authorities: Path | None = None) -> ssl.SSLContext:
     """
     context = ssl.create_default_context(cafile=None if authorities is None else str(authorities))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _Noting
     return context
+
+
+def agreed_version(context: ssl.SSLContext, /) -> str:
+    """The version of the last handshake with a context of `client_context`, as ``TLSv1.3``; empty: there was none."""
+    return _AGREED.get(context, "")
 
 
 def plaintext_problem(setting: str, environment: Environment, /, *, hint: str, source: str = "") -> Problem | None:

@@ -1,6 +1,6 @@
 """An audit primary in PostgreSQL that several hosts append to, and that joins the caller's own transactions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from aegis_core.kernel.health import Health
 from aegis_core.kernel.url import ServiceUrl
 from aegis_postgres import arrays, schema
 from aegis_postgres.address import Address
+from aegis_postgres.condition import condition
 from aegis_postgres.connections import Connection, Connections
 from aegis_postgres.durability import check_durability
 from aegis_postgres.failure import ADAPTER, code_of
@@ -74,16 +75,16 @@ class PostgresAudit:
         if not self._connections.is_open:
             return Health("down", "not open")
 
-        def look(connection: Connection) -> tuple[int, int]:
+        def look(connection: Connection) -> tuple[int, int, Mapping[str, str | int | float]]:
             row = connection.ask(f"SELECT count(*) FROM (SELECT FROM {self._schema}.joined LIMIT 10000) AS staged")
             found = row.fetchone()
-            return self._size(connection), 0 if found is None else int(found[0])
+            return self._size(connection), 0 if found is None else int(found[0]), condition(connection)
 
         try:
-            entries, joined = await self._connections.run(look, operation="audit.health")
+            entries, joined, about = await self._connections.run(look, operation="audit.health")
         except AegisError as error:
             return Health("down", error.message)
-        facts: dict[str, str | int | float] = {"entries": entries, "torn": 0, "joined": joined}
+        facts: dict[str, str | int | float] = {"entries": entries, "torn": 0, "joined": joined, **about}
         return Health("degraded" if self._warning else "up", self._warning, facts)
 
     def classify(self, exc: BaseException, /) -> ErrorCode | None:

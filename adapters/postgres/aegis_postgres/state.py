@@ -20,6 +20,7 @@ from aegis_core.kernel.state import StateCapabilities, StateDocument, check_body
 from aegis_core.kernel.url import ServiceUrl
 from aegis_postgres import schema
 from aegis_postgres.address import Address
+from aegis_postgres.condition import condition
 from aegis_postgres.connections import Connection, Connections
 from aegis_postgres.durability import check_durability
 from aegis_postgres.failure import ADAPTER, code_of
@@ -63,10 +64,10 @@ class PostgresState:
         if not self._connections.is_open:
             return Health("down", "not open")
         try:
-            await self._connections.run(lambda connection: connection.ask("SELECT 1"), operation="state.health")
+            about = await self._connections.run(condition, operation="state.health")
         except AegisError as error:
             return Health("down", error.message)
-        return Health("degraded" if self._warning else "up", self._warning)
+        return Health("degraded" if self._warning else "up", self._warning, about)
 
     def classify(self, exc: BaseException, /) -> ErrorCode | None:
         return code_of(exc)

@@ -119,7 +119,7 @@ class S3Storage:
         opened = self._opened
         if opened is None:
             return Health("down", "not open")
-        store, monotonic = opened[0], self._deps.clock.monotonic
+        store, wire, monotonic = opened[0], opened[1], self._deps.clock.monotonic
 
         def look() -> Health:
             started = monotonic()
@@ -128,7 +128,10 @@ class S3Storage:
             except AegisError as error:
                 return Health("down", error.message)
             store.settle()
-            return Health("up", "", {"seconds": round(monotonic() - started, 4)})
+            facts: dict[str, str | int | float] = {"seconds": round(monotonic() - started, 4)}
+            if wire.tls:
+                facts["tls"] = wire.tls
+            return Health("up", "", facts)
 
         return await anyio.to_thread.run_sync(look)
 

@@ -12,7 +12,7 @@ from botocore.utils import get_environ_proxies
 from aegis_core.kernel.clock import Clock
 from aegis_core.kernel.context import remaining
 from aegis_core.kernel.errors import AegisError, ErrorCode
-from aegis_core.kernel.tls import client_context
+from aegis_core.kernel.tls import agreed_version, client_context
 from aegis_s3.refusals import unreached
 
 #: Seconds until a connection must be there, and between two signs of life, where the caller has no deadline.
@@ -96,9 +96,10 @@ class Wire:
     def __init__(self, base: str, /, *, authorities: Path | None = None) -> None:
         parts = urlsplit(base)
         self.origin = f"{parts.scheme}://{parts.netloc}"
+        self._context = client_context(authorities=authorities) if parts.scheme == "https" else None
         options: dict[str, Any] = {"maxsize": _CONNECTIONS, "block": False, "retries": False}
-        if parts.scheme == "https":
-            options["ssl_context"] = client_context(authorities=authorities)
+        if self._context is not None:
+            options["ssl_context"] = self._context
         proxy = get_environ_proxies(base).get(parts.scheme)
         self._pool: urllib3.HTTPConnectionPool | urllib3.ProxyManager
         if proxy:
@@ -109,6 +110,11 @@ class Wire:
             self._pool = urllib3.connection_from_url(self.origin, **options)
             self._before = ""
             self._close = self._pool.close
+
+    @property
+    def tls(self) -> str:
+        """The version of TLS that was last agreed on; empty: none, or no connection yet."""
+        return "" if self._context is None else agreed_version(self._context)
 
     def close(self) -> None:
         """Let go of every connection that is not in use."""

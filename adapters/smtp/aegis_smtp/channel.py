@@ -15,7 +15,7 @@ from aegis_core.kernel.context import remaining
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
 from aegis_core.kernel.health import Health
 from aegis_core.kernel.problems import Problem, SettingsError, did_you_mean
-from aegis_core.kernel.tls import client_context, plaintext_problem
+from aegis_core.kernel.tls import agreed_version, client_context, plaintext_problem
 from aegis_core.kernel.url import ServiceUrl
 from aegis_core.marks.purpose import Purpose
 from aegis_core.notifications.mime import compose, digest_of, octets_of, plain_address
@@ -85,7 +85,9 @@ class SmtpChannel:
             await self._hop("notification.health", self._greet)
         except AegisError as error:
             return Health("down", error.message)
-        return Health("up", facts={"security": self._pool.server.security})
+        server = self._pool.server
+        tls = {} if server.context is None else {"tls": agreed_version(server.context)}
+        return Health("up", facts={"security": server.security, **tls})
 
     def classify(self, exc: BaseException, /) -> ErrorCode | None:
         match exc:

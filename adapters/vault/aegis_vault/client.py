@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import urllib3
+
+from aegis_core.kernel.clock import SYSTEM_CLOCK
 
 #: Seconds for one call where the caller has no deadline.
 LIMIT: Final = 10.0
@@ -64,12 +67,14 @@ class TransitClient:
         body = {"ciphertext": ciphertext, "associated_data": associated}
         return str(self._call("POST", f"{self._base}/decrypt/{self._key}", body, limit)["plaintext"])
 
-    def health(self, *, limit: float) -> int:
-        """The status of the server's health page (200 is active and unsealed)."""
+    def health(self, *, limit: float) -> tuple[int, float | None]:
+        """The status of the server's health page (200 is active and unsealed), and by how many seconds the server's
+        clock is ahead of this host's, to the second; None: it says no time.
+        """
         answer = self.pool.request(
             "GET", f"{self._server}/sys/health", timeout=_timeout(limit), retries=False, headers=self._headers()
         )
-        return int(answer.status)
+        return int(answer.status), _ahead(answer.headers.get("Date"))
 
     def _headers(self) -> dict[str, str]:
         headers = {"X-Vault-Request": "true"}
@@ -100,6 +105,13 @@ class TransitClient:
         if not isinstance(found, dict):
             raise Refused(502)
         return found
+
+
+def _ahead(date: str | None) -> float | None:
+    try:
+        return round(parsedate_to_datetime(date or "").timestamp() - SYSTEM_CLOCK.wall_ns() / 1e9)
+    except ValueError:
+        return None
 
 
 def _timeout(limit: float) -> urllib3.Timeout:

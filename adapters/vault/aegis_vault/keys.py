@@ -21,7 +21,7 @@ from aegis_core.kernel.context import remaining
 from aegis_core.kernel.errors import AegisError, ErrorCode, UnsupportedCapability
 from aegis_core.kernel.health import Health
 from aegis_core.kernel.problems import Problem, SettingsError
-from aegis_core.kernel.tls import client_context, is_certificate_failure, plaintext_problem
+from aegis_core.kernel.tls import agreed_version, client_context, is_certificate_failure, plaintext_problem
 from aegis_core.kernel.url import ServiceUrl
 from aegis_vault.client import Refused, TransitClient
 
@@ -76,14 +76,20 @@ class TransitVault:
 
     async def health(self) -> Health:
         try:
-            status = await anyio.to_thread.run_sync(lambda: self._client.health(limit=3.0))
+            status, ahead = await anyio.to_thread.run_sync(lambda: self._client.health(limit=3.0))
         except (urllib3.exceptions.HTTPError, OSError) as error:
             return Health("down", f"the server does not answer: {type(error).__name__}")
+        facts: dict[str, str | int | float] = {"status": status}
+        if ahead is not None:
+            facts["clock_ahead_s"] = ahead
+        context = self._client.pool.connection_pool_kw.get("ssl_context")
+        if context is not None and (version := agreed_version(context)):
+            facts["tls"] = version
         if status == 200:
-            return Health("up")
+            return Health("up", facts=facts)
         if status in {429, 472, 473}:
-            return Health("degraded", "the server is a standby", {"status": status})
-        return Health("down", "the server is sealed or not initialised", {"status": status})
+            return Health("degraded", "the server is a standby", facts)
+        return Health("down", "the server is sealed or not initialised", facts)
 
     def classify(self, exc: BaseException, /) -> ErrorCode | None:
         match exc:
