@@ -111,8 +111,8 @@ class FileAudit:
         self._lock = Lock()
         if not self._create:
             require_there(self._root / "journal", adapter=self.name)
-        make_folders(self._root)
         require_durable(self._root, self._environment, adapter=self.name)
+        make_folders(self._root)
         self._warning = durability_warning(self._root)
         segments = Segments(self._root / "journal", self._sync)
         try:

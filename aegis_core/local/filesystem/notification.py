@@ -108,8 +108,8 @@ class EmlFolder:
     def _open(self) -> None:
         if not self._create:
             require_there(self._corner, adapter=self.name)
-        make_folders(self.folder)
         require_durable(self.folder, self._environment, adapter=self.name)
+        make_folders(self.folder)
         make_folders(self._corner)
         with locked(self._lock), os.scandir(self._corner) as left:
             for entry in left:  # nobody writes while we hold the lock: these were cut off

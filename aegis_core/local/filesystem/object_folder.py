@@ -61,8 +61,8 @@ class ObjectFolder:
             )
         if not self._create:
             require_there(self.root / LOCKS, adapter=NAME)
-        make_folders(self.root)
         require_durable(self.root, self._environment, adapter=NAME)
+        make_folders(self.root)
         make_folders(self.root / WRITING)
         make_folders(self.root / LOCKS)
         if (self.root / LOCKS.upper()).exists():

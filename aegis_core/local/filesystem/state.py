@@ -125,8 +125,8 @@ class FileState:
     def _open(self) -> None:
         if not self._create:
             require_there(self._corner, adapter=self.name)
-        make_folders(self.root)
         require_durable(self.root, self._environment, adapter=self.name)
+        make_folders(self.root)
         make_folders(self._corner)
         with locked(self._lock) as lock:
             before = os.fstat(lock).st_mtime_ns

@@ -99,8 +99,8 @@ class SqliteAudit:
         self._lock = threading.Lock()
         if not self._create:
             require_there(self._file, adapter=self.name)
-        make_folders(self._file.parent)
         require_durable(self._file.parent, self._environment, adapter=self.name)
+        make_folders(self._file.parent)
         self._warning = durability_warning(self._file.parent)
         connection = sqlite3.connect(self._file, timeout=_BUSY, isolation_level=None, check_same_thread=False)
         try:

@@ -170,8 +170,8 @@ class SqliteState:
         folder = self.path.parent
         if not self._deps.create:
             require_there(self.path, adapter=self.name)
-        make_folders(folder)
         require_durable(folder, self._deps.environment, adapter=self.name)
+        make_folders(folder)
         if not self.path.exists():
             # Made elsewhere and linked: closing a descriptor of the file itself would drop the locks of another
             # connection of this process (POSIX), and SQLite's own way of making it follows the umask.
