@@ -77,18 +77,26 @@ async def serve(times: Times, /) -> int:
         if service.state == "starting":
             tasks.cancel_scope.cancel()
 
+    failure: AegisError | None = None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(server.run_here)
         tasks.start_soon(give_up_starting)
-        async with AsyncExitStack() as stack:
-            await _opened(aegis, stack, times)
-            service.state = "open"
-            aegis.log.info("service.open")
-            await leaving.wait()
-            service.state = "leaving"
-            aegis.log.info("service.leaving")
-            await SYSTEM_CLOCK.sleep(times.leave)
-            await server.stop()
+        try:
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(server.stop)
+                await _opened(aegis, stack, times)
+                service.state = "open"
+                aegis.log.info("service.open")
+                await leaving.wait()
+                service.state = "leaving"
+                aegis.log.info("service.leaving")
+                await SYSTEM_CLOCK.sleep(times.leave)
+                await server.stop()
+        except AegisError as error:
+            failure = error  # kept, because a task group would wrap it
+            tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
     report = aegis.closed
     if report is None or report.is_clean:
         return OK

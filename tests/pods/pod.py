@@ -168,13 +168,32 @@ def _cgroup(name: str, memory: int) -> str:
     return ""
 
 
+def _oom_kills(group: Path) -> int:
+    """Processes that a control group lost to its limit of memory."""
+    for name in ("memory.oom_control", "memory.events"):
+        if (group / name).exists():
+            counts = dict(line.split() for line in (group / name).read_text().splitlines())
+            return int(counts["oom_kill"])
+    return 0
+
+
+def _peak(group: Path) -> int:
+    """Octets that a control group held at most."""
+    for name in ("memory.max_usage_in_bytes", "memory.peak"):
+        if (group / name).exists():
+            return int((group / name).read_text())
+    return 0
+
+
 class Running:
     """One container: its first process, what it printed, and its layer."""
 
     def __init__(self, spec: dict[str, Any], place: Path, network: Network, container: Container) -> None:
         self.container = container
+        self.place = place
         self.layer = place / "layers" / "upper"
         self.cgroup = spec["cgroup"]
+        self.peak = 0
         self._log = place / "log"
         self._network = network
         # Whatever ends the tests ends the pod.
@@ -193,7 +212,12 @@ class Running:
         return self._log.read_text()
 
     @property
+    def oom_kills(self) -> int:
+        return _oom_kills(Path(self.cgroup))
+
+    @property
     def code(self) -> int | None:
+        """Its exit code; 1 where a signal ended it, as `unshare` says it."""
         return self._process.poll()
 
     def first(self) -> int:
@@ -222,6 +246,13 @@ class Running:
             until(lambda: not Path(self.cgroup, "cgroup.procs").read_text(), "an empty group", 20)
             Path(self.cgroup).rmdir()
             self.cgroup = ""
+
+    def terminate(self) -> int:
+        """As the kubelet ends a container, once `preStop` is over: SIGTERM, and SIGKILL when the grace period is."""
+        if self.cgroup:
+            self.peak = _peak(Path(self.cgroup))
+        self.signal(signal.SIGTERM)
+        return self.wait(self.container.grace - self.container.pre_stop)
 
     # What the kubelet and clients do
 
