@@ -27,7 +27,7 @@ class Place:
     """One place that the settings name.
 
     Arguments:
-        name: ``storage``, ``storage images``, ``storage tenant EU``, ``audit`` … as people say it.
+        name: ``storage``, ``storage images``, ``storage tenant EU``, ``audit``, ``audit copy offsite`` … as people say it.
         kind: of port.
         where: its URL, and which variable said so.
         make: makes its adapter (a `LogSink` for ``log``), each time anew. No I/O but for a log's file.
@@ -103,11 +103,18 @@ def survey(
         *((f"storage {name}", "storage", where) for name, where in settings.named.items()),
         *((f"storage tenant {name}", "storage", where) for name, where in settings.tenants.items()),
     ]
+    further: dict[PortKind, list[tuple[str, Located]]] = {
+        "storage": [
+            *((f"storage {name}", where) for name, where in settings.named.items()),
+            *((f"storage tenant {name}", where) for name, where in settings.tenants.items()),
+        ],
+        "audit": [(f"audit copy {name}", where) for name, where in settings.copies.items()],
+    }
     located: list[tuple[str, PortKind, Located]] = []
     for kind in _ORDER:
         if kind in needed and kind in settings.ports:
             located.append((kind, kind, settings.ports[kind]))
-        located.extend(each for each in further if each[1] == kind)
+        located += ((name, kind, where) for name, where in further.get(kind, ()))
     places: list[Place] = []
     for name, kind, where in located:
         place = Place(name, kind, where, _maker(registry, kind, where, deps))

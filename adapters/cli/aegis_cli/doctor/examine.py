@@ -103,7 +103,12 @@ def _row_of(name: str, look: Callable[[], Awaitable[Row]], until: float, deadlin
 def _settings(found: Survey) -> Sequence[Setting]:
     """Every variable that was read, with a value that may be shown: of URLs neither user nor secret."""
     settings = found.settings
-    located = [*settings.ports.values(), *settings.named.values(), *settings.tenants.values()]
+    located = [
+        *settings.ports.values(),
+        *settings.named.values(),
+        *settings.tenants.values(),
+        *settings.copies.values(),
+    ]
     shown = {each.variable: str(each.url) for each in located}
     shown |= {
         "AEGIS_ENV": settings.environment,
