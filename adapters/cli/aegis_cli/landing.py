@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NoReturn, Self, TypeVar
+from typing import Final, Self, TypeVar
 
 import anyio.to_thread
 
@@ -63,7 +63,8 @@ class Landing:
         except OSError as failure:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self._discard)
-            self._refuse(failure)
+            error = refused(failure, operation=self._operation)
+            raise error from error.__cause__
 
     def _open(self) -> None:
         folder = self._path.parent
@@ -127,21 +128,23 @@ class Landing:
             self._temporary.unlink(missing_ok=True)
             self._temporary = None
 
-    def _refuse(self, failure: OSError) -> NoReturn:
-        # The system's own text alone: a path may hold a name.
-        cause = OSError(failure.errno, os.strerror(failure.errno or 0))
-        match failure.errno:
-            case errno.EEXIST:
-                code, told = ErrorCode.ALREADY_EXISTS, "a file of that name is there, and stays: --replace replaces it"
-            case number if number in _FULL:
-                code, told = ErrorCode.RESOURCE_EXHAUSTED, "the disk is full; nothing was left behind"
-            case number if number in _FORBIDDEN:
-                code, told = ErrorCode.PERMISSION_DENIED, "this user may not write there"
-            case errno.ENOENT | errno.ENOTDIR:
-                code, told = ErrorCode.NOT_FOUND, "there is no such folder to write into"
-            case _:
-                code, told = ErrorCode.INTERNAL, f"the file cannot be written: {os.strerror(failure.errno or 0)}"
-        raise AegisError(code, told, operation=self._operation) from cause
+
+def refused(failure: OSError, /, *, operation: str) -> AegisError:
+    """The error for what the system says of a file. Its own text alone is the cause: a path may hold a name."""
+    match failure.errno:
+        case errno.EEXIST:
+            code, told = ErrorCode.ALREADY_EXISTS, "a file of that name is there, and stays: --replace replaces it"
+        case number if number in _FULL:
+            code, told = ErrorCode.RESOURCE_EXHAUSTED, "the disk is full; no half file was left behind"
+        case number if number in _FORBIDDEN:
+            code, told = ErrorCode.PERMISSION_DENIED, "this user may not write there"
+        case errno.ENOENT | errno.ENOTDIR:
+            code, told = ErrorCode.NOT_FOUND, "there is no such folder to write into"
+        case _:
+            code, told = ErrorCode.INTERNAL, f"the file cannot be written: {os.strerror(failure.errno or 0)}"
+    error = AegisError(code, told, operation=operation)
+    error.__cause__ = OSError(failure.errno, os.strerror(failure.errno or 0))
+    return error
 
 
 async def land(path: Path, body: bytes, /, *, replace: bool = False, operation: str) -> None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("aegis_cli.doctor.command:doctor", "Is everything connected as you think it is?"),
     "keys": ("aegis_cli.keys:app", "List the keys that there are."),
+    "audit": ("aegis_cli.audit:app", "Verify, show and prove the trail."),
+    "leaks": ("aegis_cli.leaks.command:leaks", "By which doors does what is marked leave your application?"),
+    "storage": ("aegis_cli.storage:app", "List stored objects, read one, put a file there."),
+    "export": ("aegis_cli.export.command:export", "Leave whenever you like: everything in open formats."),
 }
 
 _HELP: Final = """Look at what Aegis Core is connected to, read its trail and files, and start adapters.

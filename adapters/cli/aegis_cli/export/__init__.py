@@ -1,0 +1,1 @@
+"""``aegis export``: everything in open formats, so that a team can leave whenever it likes."""
