@@ -27,7 +27,8 @@ class Place:
     """One place that the settings name.
 
     Arguments:
-        name: ``storage``, ``storage images``, ``storage tenant EU``, ``audit``, ``audit copy offsite`` … as people say it.
+        name: as people say it: ``storage``, ``storage images``, ``storage tenant EU``, ``audit``,
+            ``audit copy offsite`` …
         kind: of port.
         where: its URL, and which variable said so.
         make: makes its adapter (a `LogSink` for ``log``), each time anew. No I/O but for a log's file.
@@ -98,11 +99,6 @@ def survey(
     secrets = _Secrets(environ)
     deps = AdapterDeps(clock=clock, entropy=entropy, secrets=secrets, environment=settings.environment, create=False)
     needed = {kind for part in parts for kind in NEEDS[part]}
-    further: list[tuple[str, PortKind, Located]] = [
-        *((f"audit copy {name}", "audit", where) for name, where in settings.copies.items()),
-        *((f"storage {name}", "storage", where) for name, where in settings.named.items()),
-        *((f"storage tenant {name}", "storage", where) for name, where in settings.tenants.items()),
-    ]
     further: dict[PortKind, list[tuple[str, Located]]] = {
         "storage": [
             *((f"storage {name}", where) for name, where in settings.named.items()),

@@ -25,7 +25,6 @@ def test_every_place_is_named_further_ones_behind_the_first_of_their_port(tmp_pa
             tmp_path,
             AEGIS_STORAGE__IMAGES=f"file:{tmp_path}/images",
             AEGIS_STORAGE__TENANT_EU=f"file:{tmp_path}/eu",
-            AEGIS_AUDIT__OFFSITE=f"file:{tmp_path}/copy",
             AEGIS_AUDIT__OFFSITE=f"file:{tmp_path}/offsite",
         )
     )
