@@ -16,8 +16,8 @@ def guarded(cls: C) -> C:
     """Make ``repr()``, ``str()`` and the errors of a class tell nothing of its marked fields: a class decorator.
 
     For attrs classes, dataclasses, pydantic models and dataclasses, SQLAlchemy and Django models, msgspec structs,
-    named tuples, enumerations and plain classes. It stands above the decorator that makes the class, and on a subclass
-    that is made anew by ``attrs.define`` or ``dataclass``, too. The names of marked fields are learned at once. Errors:
+    named tuples, enumerations and plain classes, and for their subclasses. It stands above the decorator that makes the
+    class. The names of marked fields are learned at once. Errors:
     a pydantic ``ValidationError`` shows no input, also inside another model; what validators and converters of attrs,
     ``__post_init__`` of a dataclass and ``__init__`` of a plain class raise is raised anew without its text.
 
@@ -37,9 +37,8 @@ def guarded(cls: C) -> C:
 
         guard_pydantic(cls, _repr_args)
     if hasattr(cls, "__attrs_attrs__") or hasattr(cls, "__dataclass_fields__"):
-        _silence(cls, "__init__")
-        if "__setattr__" in cls.__dict__:
-            _silence(cls, "__setattr__")
+        _silence_own(cls)
+        _guard_what_is_made_anew(cls)
     elif shape is not None and shape.access == "state" and not _is_of_an_orm(cls) and "__init__" in cls.__dict__:
         _silence(cls, "__init__")
     _place(cls, "__repr__", _repr)
@@ -75,6 +74,39 @@ def _repr_args(self: object) -> list[tuple[str, object]]:
 
 def _rich_repr(self: object) -> Iterator[tuple[str, object]]:
     yield from _repr_args(self)
+
+
+def _guard_what_is_made_anew(cls: Any) -> None:
+    """Guard subclasses that ``attrs.define`` or ``dataclass`` make anew: neither replaces what it finds in a class."""
+
+    def begun(sub: type) -> None:
+        if "__repr__" not in sub.__dict__:
+            _place(sub, "__repr__", _repr)
+        if "__post_init__" in sub.__dict__:
+            _silence(sub, "__post_init__")
+
+    _hook(cls, "__init_subclass__", begun)
+    if hasattr(cls, "__attrs_attrs__"):
+        _hook(cls, "__attrs_init_subclass__", _silence_own)
+
+
+def _hook(cls: Any, name: str, then: Callable[[type], None]) -> None:
+    """Do more where subclasses are announced, after what the class itself or its bases do there."""
+    own = cls.__dict__.get(name)
+
+    def announced(sub: type, /, **kwargs: object) -> None:
+        before = own.__get__(None, sub) if own is not None else getattr(super(cls, sub), name, None)
+        if before is not None:
+            before(**kwargs)
+        then(sub)
+
+    setattr(cls, name, classmethod(announced))
+
+
+def _silence_own(cls: Any) -> None:
+    for name in ("__init__", "__post_init__", "__setattr__"):
+        if name in cls.__dict__:
+            _silence(cls, name)
 
 
 def _guard_enum(cls: Any) -> None:

@@ -171,7 +171,10 @@ def _django(type_: typing.Any, own: Scope) -> Members:
 def _sqlalchemy(type_: typing.Any) -> Members:
     """Read a SQLAlchemy model without configuring its mappers and without touching an instance."""
     mapper = type_.__mapper__
-    registered = {other.class_.__name__: other.class_ for other in mapper.registry.mappers}
+    try:
+        registered = {other.class_.__name__: other.class_ for other in mapper.registry.mappers}
+    except Exception:  # noqa: BLE001 - one class that could not be mapped must not make the others unreadable
+        registered = {}
     scope = Scope(type_, registered)
     # Not `mapper.attrs`, which configures the mappers: classes that they name may not exist yet.
     properties: Mapping[str, typing.Any] = getattr(mapper, "_props", {})

@@ -1,5 +1,6 @@
 """No door of a guarded class, whoever made it, tells a marked value: rich, devtools, JSON, dataclasses of pydantic."""
 
+import dataclasses
 import enum
 import io
 import json
@@ -200,3 +201,54 @@ def test_what_is_inherited_stays_guarded():
     with pytest.raises(pydantic.ValidationError) as caught:
         Bedded.model_validate_json(f'{{"bed": "{CANARY}')
     assert CANARY not in texts(caught.value)
+
+
+def test_a_subclass_that_attrs_makes_anew_is_guarded_with_its_errors():
+    announced: list[str] = []
+
+    @guarded
+    @attrs.define
+    class Patient:
+        name: PatientName
+
+        def __init_subclass__(cls, *, bed: str = "", **kwargs: object) -> None:
+            announced.append(bed)
+
+    @attrs.define
+    class Inpatient(Patient, bed="7"):
+        mrn: Mrn = attrs.field(default="", validator=attrs.validators.max_len(4))
+
+    assert repr(Inpatient(CANARY)) == f"{Inpatient.__qualname__}(name=[phi.name], mrn=[phi.mrn])"
+    with pytest.raises(ValueError, match="withheld") as caught:
+        Inpatient("a", CANARY)
+    assert CANARY not in texts(caught.value)
+    assert announced[0] == "7"
+
+
+def test_a_subclass_that_dataclass_makes_anew_is_guarded_with_its_errors():
+    @guarded
+    @dataclasses.dataclass
+    class Patient:
+        name: PatientName
+
+    @dataclasses.dataclass(slots=True)
+    class Inpatient(Patient):
+        bed: int = 4
+
+        def __post_init__(self) -> None:
+            if self.name == CANARY:
+                raise ValueError(self.name)
+
+    assert repr(Inpatient("a")) == f"{Inpatient.__qualname__}(name=[phi.name], bed=4)"
+    with pytest.raises(ValueError, match="withheld") as caught:
+        Inpatient(CANARY)
+    assert CANARY not in texts(caught.value)
+
+
+def test_a_repr_that_a_subclass_writes_itself_is_left_alone():
+    @attrs.define
+    class Inpatient(AttrsPatient):
+        def __repr__(self) -> str:
+            return "in bed"
+
+    assert repr(Inpatient("a")) == "in bed"

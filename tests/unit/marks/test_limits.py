@@ -1,8 +1,11 @@
 """What the marks do not catch, as the guide says: each of these shows the value."""
 
+import json
 import logging
 
 import attrs
+import pydantic
+import pytest
 
 from aegis_core.marks import Mrn, PatientName, guarded, marks_of, redact_event, redact_record
 
@@ -23,6 +26,7 @@ def event(text="admitted", **fields):
 def test_text_that_was_put_together_before():
     assert VALUE in event(f"admitted {VALUE}")
     assert VALUE in event(note_to_self=f"call {VALUE}")
+    assert VALUE in event(body=json.dumps({"name": VALUE}))
 
 
 def test_a_loose_value_under_a_name_that_no_marked_field_bears():
@@ -48,13 +52,22 @@ def test_a_name_of_a_class_that_nobody_has_read_yet():
     assert VALUE not in event(nickname_at_home=VALUE)
 
 
-def test_a_subclass_made_anew_without_the_decorator():
-    @attrs.define
-    class Inpatient(Patient):
-        bed: int
+def test_a_model_around_a_guarded_one():
+    @guarded
+    class Inner(pydantic.BaseModel):
+        name: PatientName
 
-    assert VALUE in repr(Inpatient("HN1", VALUE, 7))
-    assert VALUE not in repr(guarded(Inpatient)("HN1", VALUE, 7))
+    class Order(pydantic.BaseModel):
+        patient: Inner
+        count: int
+
+    def refused(model):
+        with pytest.raises(pydantic.ValidationError) as caught:
+            model(patient={"name": VALUE})
+        return str(caught.value)
+
+    assert VALUE in refused(Order)
+    assert VALUE not in refused(guarded(Order))
 
 
 def test_a_field_of_a_known_class_that_nobody_marked():
