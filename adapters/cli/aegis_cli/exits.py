@@ -7,7 +7,8 @@ from enum import IntEnum
 from typing import Final
 
 import attrs
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnusedCliTokensError
+from cyclopts.exceptions import STYLE_OFFENDING_VALUE
 
 from aegis_core import AegisError, ErrorCode, SettingsError
 
@@ -65,7 +66,7 @@ def failure_of(error: BaseException, /) -> Failure:
             worst = gravest([member.exit for member in members])
             return next((member for member in members if member.exit is worst), members[0])
         case CycloptsError():
-            return Failure(Exit.USAGE, ErrorCode.INVALID_ARGUMENT.value, _one_line(str(error)))
+            return Failure(Exit.USAGE, ErrorCode.INVALID_ARGUMENT.value, _of_usage(error))
         case SettingsError():
             problems = tuple((each.setting, each.expected, each.source, each.hint) for each in error.problems)
             count = "1 setting is wrong" if len(problems) == 1 else f"{len(problems)} settings are wrong"
@@ -84,8 +85,18 @@ def failure_of(error: BaseException, /) -> Failure:
             return Failure(Exit.FAILED, ErrorCode.INTERNAL.value, _unexpected(error))
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _of_usage(error: CycloptsError) -> str:
+    """What is wrong with a call, without the values that were given: a mistyped one may name a patient."""
+    if isinstance(error, UnusedCliTokensError):
+        return "There are more arguments than this command takes."
+    text = error.__rich__()
+    told = text.plain
+    for span in sorted(text.spans, key=lambda span: span.start, reverse=True):
+        if span.style == STYLE_OFFENDING_VALUE and not told.startswith(
+            "--", span.start
+        ):  # an option's name is no value
+            told = f"{told[: span.start]}…{told[span.end :]}"
+    return " ".join(told.split())
 
 
 def _unexpected(error: BaseException) -> str:
