@@ -107,6 +107,18 @@ _ABOUT_A_PATIENT: Final[Table] = {
     "clinicalStatus": CODEABLE,
     "verificationStatus": CODEABLE,
 }
+# Of resources about a patient for which there is no table of their own: that they exist, of whom, when, in which state.
+# No category and no code: a plan of care says by its category what somebody has.
+_OTHER: Final[Table] = {name: element for name, element in _ABOUT_A_PATIENT.items() if name not in {"category", "code"}}
+_OTHERS: Final = (
+    "Account AdverseEvent AppointmentResponse CarePlan CareTeam ChargeItem Claim ClaimResponse ClinicalImpression "
+    "Communication CommunicationRequest Composition Consent Coverage CoverageEligibilityRequest "
+    "CoverageEligibilityResponse DetectedIssue DeviceRequest DeviceUseStatement DocumentManifest EpisodeOfCare "
+    "ExplanationOfBenefit FamilyMemberHistory Flag Goal GuidanceResponse ImmunizationEvaluation "
+    "ImmunizationRecommendation Invoice List MeasureReport Media MedicationAdministration MedicationDispense "
+    "MedicationStatement MolecularSequence NutritionOrder Provenance QuestionnaireResponse RequestGroup "
+    "ResearchSubject RiskAssessment SupplyDelivery SupplyRequest Task VisionPrescription"
+).split()
 _PERSON: Final[Table] = {
     **_ANY,
     "identifier": PHI.MRN,
@@ -139,6 +151,7 @@ _VALUES: Final[Table] = dict.fromkeys(
 )
 
 TABLES: Final[Mapping[str, Table]] = {
+    **dict.fromkeys(_OTHERS, _OTHER),
     "Patient": {
         **_PERSON,
         "deceasedBoolean": None,

@@ -63,6 +63,25 @@ def test_no_element_of_a_known_resource_shows_text(kind):
         assert written["resourceType"] == kind
 
 
+def test_other_resources_about_a_patient_show_that_they_are_and_not_what_they_say():
+    plan = {
+        "resourceType": "CarePlan",
+        "id": CANARY,
+        "status": "active",
+        "subject": {"reference": CANARY, "type": "Patient"},
+        "category": [{"coding": [{"code": "736254009"}]}],
+        "activity": [{"detail": {"code": {"text": CANARY}}}],
+    }
+    assert write(plan) == {
+        "resourceType": "CarePlan",
+        "id": "[phi.unique_id]",
+        "status": "active",
+        "subject": {"reference": "[phi.unique_id]", "type": "Patient"},
+        "category": "[unknown.element]",
+        "activity": "[unknown.element]",
+    }
+
+
 def test_of_an_unknown_resource_only_its_type_and_the_names_of_its_elements_are_shown():
     written = write({"resourceType": "Spaceship", "name": CANARY, "crew": [{"name": CANARY}], CANARY: 1, "x y": 2})
     assert written == {
