@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -81,6 +82,7 @@ class Pod:
         for variable, (secret, key) in container.secrets.items():
             environ[variable] = self._secrets[secret][key]
         image = [str(ROOT), sys.prefix, sys.base_prefix]
+        environ.setdefault("HOME", "/")  # as runtimes have it for a user whom the image does not know
         environ["PATH"] = f"{sys.prefix}/bin:/usr/local/bin:/usr/bin:/bin"
         spec: dict[str, Any] = {
             "root": str(place / "root"),
@@ -270,6 +272,9 @@ class Running:
                 json.loads(answer.read()),
                 {name.lower(): value for name, value in answer.getheaders()},
             )
+
+    def connect(self) -> socket.socket:
+        return self._network.connect(self.container.port)
 
     def probe(self, which: str, /) -> bool:
         """What the kubelet makes of one probe."""
