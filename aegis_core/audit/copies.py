@@ -1,6 +1,6 @@
 """The copies of a primary, all of them: brought up side by side, each at its own pace."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -12,7 +12,8 @@ from anyio.abc import TaskGroup
 
 from aegis_core.audit.follower import PATIENCE, Follower
 from aegis_core.audit.model import CopyState, Finding
-from aegis_core.audit.port import AuditSink
+from aegis_core.audit.port import AuditSink, Entry
+from aegis_core.audit.recent import Recent
 from aegis_core.kernel.backend import refuse_other_backend
 from aegis_core.kernel.clock import Clock
 from aegis_core.kernel.entropy import Entropy
@@ -58,6 +59,7 @@ class Copies:
         self._sinks = dict(sinks)
         self._primary = primary
         self._make = partial(Follower, found=found, clock=clock, entropy=entropy, metrics=metrics)
+        self._recent = Recent()
         self._followers: list[Follower] = []
 
     def begin(self) -> None:
@@ -74,7 +76,8 @@ class Copies:
                 raise AegisError(ErrorCode.INVALID_ARGUMENT, message, operation="audit.open")
             seen.append(sink)
             refuse_other_backend(sink, operation="audit.open")
-        self._followers = [self._make(name, sink, self._primary) for name, sink in self._sinks.items()]
+        self._recent = Recent()
+        self._followers = [self._make(name, sink, self._primary, self._recent) for name, sink in self._sinks.items()]
 
     def start(self, group: TaskGroup, size: int, /) -> None:
         """Follow a primary of ``size`` entries. Copies are opened by the tasks: one that is down holds nobody up."""
@@ -82,10 +85,12 @@ class Copies:
             follower.ring(size)
             group.start_soon(follower.run, name=f"aegis audit copy {follower.name}")
 
-    def ring(self, size: int, /) -> None:
-        """Tell that the primary has ``size`` entries now."""
-        for follower in self._followers:
-            follower.ring(size)
+    def feed(self, indexes: Sequence[int], entries: Sequence[Entry], /) -> None:
+        """Tell what was appended to the primary just now. On the trail's own loop, and waits for nothing."""
+        if self._followers:
+            self._recent.add(indexes, entries)
+            for follower in self._followers:
+                follower.ring(indexes[-1] + 1)
 
     def states(self) -> dict[str, CopyState]:
         """How each copy stands."""

@@ -7,6 +7,7 @@ import anyio
 
 from aegis_core.audit.model import CopyState, Finding, FindingKind
 from aegis_core.audit.port import AuditSink, Entry
+from aegis_core.audit.recent import Recent
 from aegis_core.kernel.clock import Clock
 from aegis_core.kernel.context import Context, using
 from aegis_core.kernel.entropy import Entropy
@@ -56,6 +57,7 @@ class Follower:
         name: the copy's name, for metrics and people.
         copy: opened here, when it can be had.
         primary: borrowed, open.
+        recent: what was appended to the primary just now.
         found: told once of what is wrong with the copy.
     """
 
@@ -64,6 +66,7 @@ class Follower:
         name: str,
         copy: AuditSink,
         primary: AuditSink,
+        recent: Recent,
         /,
         *,
         found: Callable[[str, Finding], None],
@@ -74,6 +77,7 @@ class Follower:
         self.name = name
         self._copy = copy
         self._primary = primary
+        self._recent = recent
         self._found = found
         self._clock = clock
         self._fraction = entropy.fraction
@@ -196,7 +200,7 @@ class Follower:
         return list(entries)
 
     async def _bring(self, start: int, stop: int) -> None:
-        entries = await self._read(start, stop)
+        entries = self._recent.between(start, stop) or await self._read(start, stop)
         try:
             indexes = await self._ask(self._copy.append(entries, expected_size=start))
         except AegisError as error:

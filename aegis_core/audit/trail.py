@@ -129,7 +129,7 @@ class AuditTrail:
 
         def appended(indexes: Sequence[int], entries: Sequence[Entry], leaves: Sequence[bytes]) -> None:
             publisher.feed(indexes, entries, leaves)
-            self._copies.ring(indexes[-1] + 1)
+            self._copies.feed(indexes, entries)
 
         sequencer = Sequencer(self._sink, self._seal, appended, limit=LARGEST_QUEUE, metrics=self._metrics)
         sequencer.size = size

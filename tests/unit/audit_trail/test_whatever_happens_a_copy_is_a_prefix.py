@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from aegis_core.audit.follower import Follower
 from aegis_core.audit.port import Entry
+from aegis_core.audit.recent import Recent
 from aegis_core.kernel.clock import SYSTEM_CLOCK
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY
 from aegis_core.kernel.errors import AegisError, ErrorCode
@@ -26,6 +27,7 @@ CALLS = st.sampled_from(["works", "works", "works", "slow", "fails", "reply lost
 @attrs.frozen
 class Append:
     count: int
+    host: int
 
 
 @attrs.frozen
@@ -53,7 +55,7 @@ HOSTS = st.integers(0, 1)
 PLANS = st.lists(CALLS, max_size=12)
 STEPS = st.lists(
     st.one_of(
-        st.builds(Append, st.integers(1, 150)),
+        st.builds(Append, st.integers(1, 150), HOSTS),
         st.builds(Follow, HOSTS, PLANS),
         st.builds(Both, st.tuples(PLANS, PLANS).map(list)),
         st.builds(Restart, HOSTS),
@@ -114,6 +116,7 @@ class Hosts:
         self.copy = MemoryAudit()
         self.connections = [Connection(self.copy), Connection(self.copy)]
         self.findings: list[object] = []
+        self.recent = [Recent(), Recent()]
         self.followers = [self.follower(0), self.follower(1)]
         self.number = 0
 
@@ -122,15 +125,16 @@ class Hosts:
             f"from host {host}",
             self.connections[host],
             self.primary,
+            self.recent[host],
             found=lambda *told: self.findings.append(told),
             clock=SYSTEM_CLOCK,
             entropy=SYSTEM_ENTROPY,
             metrics=NO_METRICS,
         )
 
-    async def append(self, count: int) -> None:
+    async def append(self, count: int, host: int = 0) -> None:
         entries = [Entry(UUID(int=self.number + at), b"%d" % (self.number + at)) for at in range(count)]
-        await self.primary.append(entries, expected_size=self.number)
+        self.recent[host].add(await self.primary.append(entries, expected_size=self.number), entries)
         self.number += count
 
     async def follow(self, host: int, plan: Iterable[str]) -> None:
@@ -144,8 +148,8 @@ class Hosts:
 
     async def take(self, step) -> None:
         match step:
-            case Append(count):
-                await self.append(count)
+            case Append(count, host):
+                await self.append(count, host)
             case Follow(host, calls):
                 await self.follow(host, calls)
             case Both(calls):
@@ -213,7 +217,8 @@ async def _diverged(hosts: Hosts) -> object:
 @pytest.mark.parametrize("own", [0, 3, 5, 9])
 async def test_a_copy_of_another_trail_is_refused_and_left_alone(own):
     hosts = Hosts()
-    await hosts.append(own)
+    if own:
+        await hosts.append(own)
     others = [Entry(UUID(int=1000 + at), b"of another trail") for at in range(5)]
     await hosts.copy.append(others, expected_size=0)
     await _diverged(hosts)
@@ -232,3 +237,25 @@ async def test_an_id_that_the_copy_keeps_for_something_else_is_found_and_not_ove
     await hosts.append(150)
     assert (await _diverged(hosts)).index == 7
     assert [entry.body for entry in hosts.copy._entries[:300]] == [entry.body for entry in stored]
+
+
+@given(
+    batches=st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3), st.booleans()), max_size=20),
+    start=st.integers(0, 60),
+    length=st.integers(1, 30),
+)
+def test_recent_entries_are_those_at_their_places_or_none_at_all(batches, start, length):
+    recent, log = Recent(), []
+    for count, others, is_one_known in batches:
+        log += [Entry(UUID(int=len(log) + at), b"others") for at in range(others)]
+        first = len(log)
+        log += [Entry(UUID(int=first + at), b"x" * 700_000) for at in range(count)]
+        indexes, entries = list(range(first, first + count)), log[first:]
+        if is_one_known and first:
+            indexes, entries = [0, *indexes], [log[0], *entries]
+        recent.add(indexes, entries)
+    found = recent.between(start, start + length)
+    assert found in ([], log[start : start + length])
+    assert sum(len(entry.body) for entry in recent._entries) <= 4 << 20
+    if batches and not batches[-1][2]:
+        assert recent.between(len(log) - 1, len(log)) == log[-1:]
