@@ -13,7 +13,6 @@ from aegis_cli.figures import grouped
 from aegis_cli.landing import land
 from aegis_cli.opened import opened
 from aegis_cli.output import AsJson, Output
-from aegis_cli.present import must_be_there
 from aegis_core import AegisError, AuditTrail, ErrorCode
 from aegis_core.audit import StoredEvent, TlogProof, VerifierKey, encode_entry, leaf_hash
 
@@ -47,7 +46,6 @@ async def prove(
     "signed_by": [str], "file": str or null, "entry": str or null}
     """
     out = Output(as_json=as_json)
-    must_be_there("audit")
     async with opened("audit") as aegis:
         trail = aegis.audit
         event = await _find(trail, entry)

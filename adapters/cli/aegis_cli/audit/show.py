@@ -12,7 +12,6 @@ from aegis_cli.audit.select import DEFAULT, event_id, positions
 from aegis_cli.exits import Exit
 from aegis_cli.opened import opened
 from aegis_cli.output import AsJson, Output, table
-from aegis_cli.present import must_be_there
 from aegis_cli.revealing import Revealing
 from aegis_core import AuditTrail
 from aegis_core.audit import StoredEvent
@@ -45,7 +44,6 @@ async def show(
     asked = revealing or Revealing()
     asked.check()
     wanted = None if event is None else event_id(event)
-    must_be_there("audit")
     async with opened("audit") as aegis:
         trail = aegis.audit
         if wanted is None:

@@ -12,7 +12,6 @@ from aegis_cli.audit.verdict import Verification
 from aegis_cli.exits import Exit
 from aegis_cli.opened import opened
 from aegis_cli.output import AsJson, Output
-from aegis_cli.present import must_be_there
 from aegis_core import AegisError, AuditTrail, ErrorCode
 from aegis_core.audit import (
     Finding,
@@ -112,7 +111,6 @@ async def _configured(
     kept: str | None,
     /,
 ) -> Verification:
-    must_be_there("audit")
     async with opened("audit") as aegis:
         trail = aegis.audit
         given = bool(keys)

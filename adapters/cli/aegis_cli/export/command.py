@@ -18,7 +18,6 @@ from aegis_cli.figures import counted
 from aegis_cli.landing import refused
 from aegis_cli.opened import opened
 from aegis_cli.output import BAD, OK, WARN, AsJson, Json, Output, plain
-from aegis_cli.present import must_be_there
 from aegis_cli.revealing import Revealing
 from aegis_core import AegisError, ErrorCode, Settings
 from aegis_core.kernel import Part
@@ -55,7 +54,6 @@ async def export(
         return _check(out, folder, key)
     if key:
         raise AegisError(ErrorCode.INVALID_ARGUMENT, "--key goes with --check", operation=OPERATION)
-    must_be_there(*_PARTS)
     stores = ["default", *Settings.read(os.environ, only=_PARTS).named]
     async with opened(*_PARTS) as aegis:
         with ExportFolder(folder, opened=asked.reveal) as target:

@@ -12,7 +12,6 @@ from aegis_cli.landing import Landing
 from aegis_cli.opened import opened
 from aegis_cli.operator import working_for
 from aegis_cli.output import AsJson, Output
-from aegis_cli.present import must_be_there
 from aegis_cli.revealing import Revealing
 from aegis_cli.storage.place import Store, Tenant, store_of
 from aegis_core import AegisError, ErrorCode, Storage
@@ -59,7 +58,6 @@ async def get(
             ErrorCode.INVALID_ARGUMENT, "an object goes to a pipe or a file, not among an answer", operation=_OPERATION
         )
     path = output if output is not None else Path(key.rpartition("/")[2] or "object")
-    must_be_there("audit", "storage", store=store)
     async with (
         opened("audit", "storage") as aegis,
         asked.granted(aegis, "storage get"),

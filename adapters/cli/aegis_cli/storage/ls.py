@@ -9,7 +9,6 @@ from aegis_cli.figures import grouped
 from aegis_cli.opened import opened
 from aegis_cli.operator import working_for
 from aegis_cli.output import AsJson, Json, Output, plain, table
-from aegis_cli.present import must_be_there
 from aegis_cli.revealing import Revealing
 from aegis_cli.storage.place import Store, Tenant, store_of
 from aegis_core import PHI, ObjectInfo
@@ -37,7 +36,6 @@ async def ls(
     asked = revealing or Revealing()
     asked.check()
     parts = ("audit", "storage") if asked.reveal else ("storage",)
-    must_be_there(*parts, store=store)
     async with opened(*parts) as aegis, asked.granted(aegis, "storage ls") as may_reveal:
         rows: list[list[str]] = []
         with working_for(tenant):

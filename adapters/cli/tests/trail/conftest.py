@@ -65,9 +65,13 @@ def recorded(application):
         found = []
 
         async def look(aegis):
-            async for event in aegis.audit.stored():
-                if event.action in actions:
-                    found.append((event.action, event.outcome, event.who, event.purpose))
+            found.extend(
+                [
+                    (event.action, event.outcome, event.who, event.purpose)
+                    async for event in aegis.audit.stored()
+                    if event.action in actions
+                ]
+            )
 
         application(look)
         return found
