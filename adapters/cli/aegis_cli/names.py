@@ -7,6 +7,7 @@ behind a word, or in a class, that says whose they are.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 _ALWAYS: Final[dict[str, str]] = {  # class, and the endings that say so
@@ -18,7 +19,7 @@ _ALWAYS: Final[dict[str, str]] = {  # class, and the endings that say so
         "lek prachamtua prachachon, เลขบัตรประชาชน, เลขประจำตัวประชาชน"
     ),
     "PHI.NAME": (
-        "first name, given name, middle name, last name, family name, surname, maiden name, full name, "
+        "first name, given name, middle name, last name, family name, surname, maiden name, "
         "patient name, patient, nam sakul, namsakul, nam sakun, namsakun, chue, chue sakul, "
         "chue nam sakul, ชื่อ, นามสกุล, ชื่อสกุล, ชื่อผู้ป่วย"
     ),
@@ -77,7 +78,7 @@ _OF_A_PERSON: Final[dict[str, str]] = {
 _OF_A_FINDING: Final[dict[str, str]] = {"PHI.RESULT": "result, value, finding, conclusion", "PHI.NOTE": "note, notes"}
 
 _PERSONS: Final = frozenset(
-    "patient person guardian relative caregiver mother father child newborn humanname beneficiary citizen".split()
+    "patient person guardian caregiver mother father newborn humanname beneficiary citizen".split()
 )
 _FINDINGS: Final = frozenset("observation labresult diagnosticreport labreport testresult".split())
 
@@ -105,6 +106,7 @@ _NEVER_BEFORE: Final = frozenset("is has can should needs no count num number_of
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\da-zA-Z_]+|[\u0e00-\u0e7f]+")
 
 
+@lru_cache(65536)
 def words(name: str, /) -> tuple[str, ...]:
     """Split a name as code writes it into lower-case words: ``patientMRN``, ``patient_mrn`` → ``patient mrn``."""
     thai = re.sub(r"[\u0e00-\u0e7f]+", lambda found: f"_{found[0]}_", name)
@@ -126,6 +128,7 @@ _BY_PERSON: Final = _endings(_OF_A_PERSON)
 _BY_FINDING: Final = _endings(_OF_A_FINDING)
 
 
+@lru_cache(65536)
 def mark_for(name: str, within: str = "", /) -> str:
     """The class that a name asks for, such as ``"PHI.MRN"``; empty if it says nothing.
 
@@ -139,6 +142,8 @@ def mark_for(name: str, within: str = "", /) -> str:
         if ending in _BY_ENDING and not (ending == ("patient",) and len(said) > 1):
             return _BY_ENDING[ending]
     owner = words(within)
+    if owner and said[-2:] == ("full", "name"):  # of a table or a module, where nothing says whose it is
+        return "PHI.NAME"
     before = (*owner, *said[:-1])
     last = said[-1:]
     if _says(before, _PERSONS) and last in _BY_PERSON and len(said) <= 2:
