@@ -7,13 +7,14 @@ import tomllib
 
 import pytest
 
+from aegis_cli.new.templates import start_adapter
+from aegis_core import AegisError, ErrorCode
 from tests.architecture.tree import ROOT
-from tools.new_adapter import instantiate
 
 
 @pytest.fixture
 def copy(tmp_path):
-    instantiate("open-search", tmp_path / "open-search")
+    start_adapter("open-search", tmp_path / "open-search")
     return tmp_path / "open-search"
 
 
@@ -52,12 +53,14 @@ def test_it_passes_the_kit_of_its_port(copy, tmp_path):
 
 
 def test_a_name_that_no_package_can_have_is_refused(tmp_path):
-    for name in ("Open", "open_search", "-x", "", "../x"):
-        with pytest.raises(ValueError, match="lower-case"):
-            instantiate(name, tmp_path / "x")
+    for name in ("Open", "open_search", "-x", "", "../x", "9x"):
+        with pytest.raises(AegisError, match="lower-case") as caught:
+            start_adapter(name, tmp_path / "x")
+        assert caught.value.code is ErrorCode.INVALID_ARGUMENT
     assert not (tmp_path / "x").exists()
 
 
 def test_a_folder_that_is_there_is_never_overwritten(copy):
-    with pytest.raises(FileExistsError):
-        instantiate("open-search", copy)
+    with pytest.raises(AegisError) as caught:
+        start_adapter("open-search", copy)
+    assert caught.value.code is ErrorCode.ALREADY_EXISTS

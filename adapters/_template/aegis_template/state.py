@@ -15,6 +15,7 @@ import anyio.to_thread
 from aegis_core.kernel.adapter import EVERY_BACKEND, AdapterDeps
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import ErrorCode
+from aegis_core.kernel.files import require_there
 from aegis_core.kernel.health import Health
 from aegis_core.kernel.registry import check_options, local_path
 from aegis_core.kernel.state import StateCapabilities, StateDocument, check_body, check_listing, check_name, moved_on
@@ -28,7 +29,7 @@ Documents = dict[str, tuple[str, str]]
 def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> "TemplateState":
     """Make the adapter for ``template:FILE``. Does no I/O."""
     check_options(url)
-    return TemplateState(local_path(url), entropy=deps.entropy)
+    return TemplateState(local_path(url), entropy=deps.entropy, create=deps.create)
 
 
 class TemplateState:
@@ -37,18 +38,22 @@ class TemplateState:
     Arguments:
         file: made at the first write, with its folder.
         entropy: where revisions come from.
+        create: False, for who only looks: nothing is made, and where nothing lies `open` raises ``not_found``.
     """
 
     name = "template"
     capabilities = StateCapabilities(erases=True)
     backends = EVERY_BACKEND
 
-    def __init__(self, file: Path, /, *, entropy: Entropy = SYSTEM_ENTROPY) -> None:
+    def __init__(self, file: Path, /, *, entropy: Entropy = SYSTEM_ENTROPY, create: bool = True) -> None:
         self._file = file
         self._entropy = entropy
+        self._create = create
 
     async def open(self) -> None:
         """Make the folder, or raise."""
+        if not self._create:
+            require_there(self._file, adapter=self.name)
         await self._hop(lambda: self._file.parent.mkdir(parents=True, exist_ok=True))
 
     async def aclose(self) -> None:

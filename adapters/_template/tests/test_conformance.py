@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from aegis_core.kernel.adapter import AdapterDeps
-from aegis_core.kernel.errors import ErrorCode
+from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.registry import Registry
 from aegis_core.kernel.url import ServiceUrl
 from aegis_core.testing.kit import pytest_cases
@@ -65,6 +65,15 @@ async def test_its_url_leads_to_it(tmp_path):
     await store.put("keyring/clinic", b"1", expected=None)
     assert store.native(Path) == tmp_path / "state.json"
     assert (tmp_path / "state.json").is_file()
+
+
+@pytest.mark.anyio
+async def test_who_only_looks_makes_nothing(tmp_path):
+    url = ServiceUrl.parse(f"template://{tmp_path}/folder/state.json")
+    with pytest.raises(AegisError) as caught:
+        await Registry().from_url("state", url, AdapterDeps(create=False)).open()
+    assert caught.value.code is ErrorCode.NOT_FOUND
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.anyio

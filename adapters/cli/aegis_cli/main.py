@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("aegis_cli.doctor.command:doctor", "Is everything connected as you think it is?"),
     "keys": ("aegis_cli.keys:app", "List the keys that there are."),
+    "new": ("aegis_cli.new.command:app", "Start an adapter or a room."),
     "audit": ("aegis_cli.audit:app", "Verify, show and prove the trail."),
     "leaks": ("aegis_cli.leaks.command:leaks", "By which doors does what is marked leave your application?"),
     "storage": ("aegis_cli.storage:app", "List stored objects, read one, put a file there."),

@@ -1,0 +1,1 @@
+"""``aegis new``: start an adapter or a room from what is known to work."""
