@@ -51,7 +51,7 @@ class ExportFolder:
 
     def __enter__(self) -> Self:
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folders(self.path)
             self._begin()
             self._progress = os.open(self.path / PROGRESS, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as failure:
@@ -146,6 +146,13 @@ class ExportFolder:
         """Take away what only an unfinished export needs."""
         for name in (PROGRESS, UNFINISHED):
             (self.path / name).unlink(missing_ok=True)
+
+
+def make_folders(path: Path, /) -> None:
+    """Make a folder and those above it that are missing, for their owner alone."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _lock(descriptor: int) -> None:

@@ -12,7 +12,7 @@ from aegis_cli.audit.entries import document
 from aegis_cli.export.documents import DELIVERIES as DELIVERY_DOCUMENTS
 from aegis_cli.export.documents import RINGS, delivery_line, documents, tenants
 from aegis_cli.export.events import ExportBegan, ExportFinished
-from aegis_cli.export.folder import OPERATION, ExportFolder
+from aegis_cli.export.folder import OPERATION, ExportFolder, make_folders
 from aegis_cli.export.layout import (
     ABOUT,
     DELIVERIES,
@@ -95,7 +95,7 @@ async def make(
 
 async def _keep_documents(aegis: Aegis, path: Path) -> None:
     state = aegis.keys.state
-    await anyio.Path(path / KEYRING).mkdir(mode=0o700, exist_ok=True)
+    await anyio.to_thread.run_sync(make_folders, path / KEYRING)
     async for ring in documents(state, RINGS):
         name = f"{ring.name.removeprefix(RINGS)}.json"
         await land(path / KEYRING / name, ring.body, replace=True, operation=OPERATION)

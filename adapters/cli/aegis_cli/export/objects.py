@@ -6,8 +6,9 @@ from itertools import count
 from typing import Any, Final, TypeAlias
 
 import anyio
+import anyio.to_thread
 
-from aegis_cli.export.folder import OPERATION, ExportFolder
+from aegis_cli.export.folder import OPERATION, ExportFolder, make_folders
 from aegis_cli.export.layout import PROGRESS, UNFINISHED, object_file
 from aegis_cli.landing import Landing, refused
 from aegis_cli.operator import working_for
@@ -94,7 +95,7 @@ class Copying:
         file = object_file(str(told["store"]), next(self._numbers))
         path = self._folder.path / file
         try:
-            await anyio.Path(path.parent).mkdir(mode=0o700, parents=True, exist_ok=True)
+            await anyio.to_thread.run_sync(make_folders, path.parent)
         except OSError as failure:
             raise refused(failure, operation=OPERATION) from None
         reader: ObjectReader | SealedReader
