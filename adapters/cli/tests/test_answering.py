@@ -85,7 +85,7 @@ CODES = [
     (AegisError(ErrorCode.PERMISSION_DENIED, "x"), Exit.FAILED),
     (SettingsError([Problem("AEGIS_X", "is wrong")]), Exit.USAGE),
     (KeyboardInterrupt(), Exit.INTERRUPTED),
-    (OSError(errno.ENOSPC, "no", "/home/somchai"), Exit.FAILED),
+    (OSError(errno.ENOSPC, "no", "/srv/somchai"), Exit.FAILED),
     (ValueError("somchai"), Exit.FAILED),
     (ExceptionGroup("many", [AegisError(ErrorCode.UNAVAILABLE, "x"), AegisError(ErrorCode.INTEGRITY, "y")]), 3),
 ]
