@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from aegis_core.audit.entry import encode_entry as encode_entry
     from aegis_core.audit.look import TrailLook as TrailLook
     from aegis_core.audit.look import look_at as look_at
+    from aegis_core.audit.model import CopyState as CopyState
     from aegis_core.audit.model import Finding as Finding
     from aegis_core.audit.model import FindingKind as FindingKind
     from aegis_core.audit.model import SealedValue as SealedValue
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from aegis_core.audit.port import Entry as Entry
     from aegis_core.audit.port import JoinsTransactions as JoinsTransactions
     from aegis_core.audit.proof import TlogProof as TlogProof
+    from aegis_core.audit.sinkcheck import verify_sink as verify_sink
     from aegis_core.audit.trail import AuditTrail as AuditTrail
     from aegis_core.audit.tree import leaf_hash as leaf_hash
     from aegis_core.audit.tree import verify_consistency as verify_consistency
@@ -37,6 +39,7 @@ __all__ = [
     "AuditSink",
     "AuditTrail",
     "CheckpointSigner",
+    "CopyState",
     "Entry",
     "Finding",
     "FindingKind",
@@ -58,6 +61,7 @@ __all__ = [
     "open_checkpoint",
     "verify_consistency",
     "verify_folder",
+    "verify_sink",
 ]
 __getattr__, __dir__ = lazy(
     __name__,
@@ -68,6 +72,7 @@ __getattr__, __dir__ = lazy(
         "AuditSink": ".port",
         "AuditTrail": ".trail",
         "CheckpointSigner": ".checkpoint",
+        "CopyState": ".model",
         "Entry": ".port",
         "Finding": ".model",
         "FindingKind": ".model",
@@ -88,5 +93,6 @@ __getattr__, __dir__ = lazy(
         "open_checkpoint": ".checkpoint",
         "verify_consistency": ".tree",
         "verify_folder": ".verifier",
+        "verify_sink": ".sinkcheck",
     },
 )

@@ -1,4 +1,4 @@
-"""What the primary of an audit trail implements. Applications use `aegis_core.audit.AuditTrail`."""
+"""What the primary of an audit trail implements, and every copy. Applications use `aegis_core.audit.AuditTrail`."""
 
 from collections.abc import Sequence
 from typing import Final, Protocol, runtime_checkable
