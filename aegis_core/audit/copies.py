@@ -115,11 +115,14 @@ class Copies:
         """One copy's sink, after it was given the time to catch up.
 
         Raises:
-            AegisError: ``invalid_argument`` where there is none of that name.
+            AegisError: ``invalid_argument`` where there is none of that name; what keeps it from being opened.
         """
         for follower in self._followers:
             if follower.name == name:
                 await follower.catch_up()
+                state = follower.state
+                if state.size is None and state.failure is not None:
+                    raise state.failure
                 return self._sinks[name]
         known = ", ".join(sorted(self._sinks)) or "none"
         message = f"the trail has no copy of that name; it has {known}"

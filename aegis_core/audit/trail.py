@@ -166,7 +166,6 @@ class AuditTrail:
         group, sequencer, publisher = self._group, self._sequencer, self._publisher
         if group is None or sequencer is None or publisher is None:
             await self._sink.aclose()
-            await self._copies.aclose()
             return
         if self._process != os.getpid():
             raise ForkedError("the audit trail")

@@ -1,5 +1,6 @@
 """Copies of a trail in PostgreSQL, and of a trail that lies there: on a real server, which is killed and comes back."""
 
+import socket
 from contextlib import AsyncExitStack
 from typing import Annotated, ClassVar
 
@@ -13,6 +14,7 @@ from aegis_core.audit.note import VerifierKey
 from aegis_core.audit.sinkcheck import verify_sink
 from aegis_core.audit.trail import AuditTrail
 from aegis_core.crypto.keyring import Keyring
+from aegis_core.kernel.clock import SYSTEM_CLOCK
 from aegis_core.kernel.context import Principal, acting
 from aegis_core.kernel.errors import ErrorCode
 from aegis_core.kernel.recorder import AuditEvent
@@ -199,6 +201,20 @@ async def test_a_copy_that_is_down_at_the_start_holds_nobody_up(aegis_own_server
     state = (await trail.catch_up())["offsite"]
     assert (state.size, state.failure.code) == (None, ErrorCode.UNAVAILABLE)
     assert "hunter2" not in f"{state} {state.failure!r} {await trail.health()}"
+
+
+@pytest.mark.anyio
+async def test_a_copy_whose_server_never_answers_delays_nothing_but_closing_and_that_within_bounds(trails, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = Address("127.0.0.1", "postgres", silent.getsockname()[1], "postgres", connect_timeout=2)
+        trail = await trails(FileAudit(tmp_path / "primary"), PostgresAudit(address))
+        await anyio.wait_all_tasks_blocked()  # the copy is being opened on a thread
+        began = SYSTEM_CLOCK.monotonic()
+        await fill(trail, 50)
+        assert SYSTEM_CLOCK.monotonic() - began < 1
+        await trail.aclose()
+        assert SYSTEM_CLOCK.monotonic() - began < 6
+        assert trail.copies()["offsite"].size is None
 
 
 def test_blocking_code_has_a_copy_on_a_server(place, elsewhere):

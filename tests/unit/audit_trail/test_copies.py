@@ -231,6 +231,16 @@ async def test_closing_brings_copies_up_first(clinic, copy):
     await copy.aclose()
 
 
+async def test_closing_twice_closes_copies_once(clinic, faults):
+    trail = await clinic.trail(copies={"offsite": faults.wrap(MemoryAudit(), "copy")})
+    await fill(trail, 3)
+    await trail.aclose()
+    before, state = dict(faults.calls), trail.copies()["offsite"]
+    await trail.aclose()
+    assert (dict(faults.calls), trail.copies()["offsite"]) == (before, state)
+    assert before["copy.aclose"] == 1
+
+
 async def test_the_primary_is_no_copy_of_itself(clinic):
     with pytest.raises(AegisError) as caught:
         await clinic.trail(clinic.memory, copies={"offsite": clinic.memory})
@@ -365,6 +375,14 @@ async def test_entries_under_another_id_and_other_signers_are_found_in_a_copy(cl
     copy._entries[5] = attrs.evolve(copy._entries[5], id=Started().event_id)
     (finding,) = (await verify_sink(copy, checkpoint.note, await keys_of(trail))).findings
     assert finding.index == 5
+
+
+async def test_a_copy_that_cannot_be_opened_is_not_verified_and_says_why(clinic, faults):
+    faults.add("copy.open", kind="permission_denied")
+    trail = await clinic.trail(copies={"offsite": faults.wrap(MemoryAudit(), "copy")})
+    with pytest.raises(AegisError) as caught:
+        await trail.verify(copy="offsite")
+    assert caught.value.code is ErrorCode.PERMISSION_DENIED
 
 
 async def test_a_name_that_no_copy_has_is_refused(clinic):
