@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from aegis_core.marks.traces import describe
@@ -62,24 +63,29 @@ def report_loop_error(loop: "asyncio.AbstractEventLoop", context: Mapping[str, A
 
 
 def _uncaught(kind: type[BaseException], exc: BaseException, traceback: object) -> None:
-    _print(describe(exc))
+    _print("", exc)
 
 
 def _in_thread(args: "threading.ExceptHookArgs", /) -> None:
     if args.exc_type is not SystemExit and args.exc_value is not None:
-        _print(f"Exception in a thread:\n{describe(args.exc_value)}")
+        _print("Exception in a thread:\n", args.exc_value)
 
 
 def _unraisable(args: "sys.UnraisableHookArgs", /) -> None:
     kind = args.object if isinstance(args.object, type) else type(args.object)
     where = getattr(args.object, "__qualname__", None) or kind.__qualname__
-    _print(f"Exception ignored in {where}:\n{describe(args.exc_value)}")
+    _print(f"Exception ignored in {where}:\n", args.exc_value)
 
 
-def _print(text: str) -> None:
+def _print(head: str, exc: BaseException | None) -> None:
     stream = sys.stderr
-    if stream is not None:
-        print(text, file=stream, flush=True)
+    if stream is None:
+        return
+    try:
+        print(head + describe(exc), file=stream, flush=True)
+    except Exception:  # noqa: BLE001 - of a hook that raises Python prints the first error, with its text
+        with suppress(Exception):
+            print(f"{head}{type(exc).__qualname__}", file=stream, flush=True)
 
 
 __all__ = ["install_excepthook", "report_loop_error"]

@@ -5,7 +5,7 @@ from types import CodeType, FrameType, FunctionType, TracebackType
 from typing import Final
 
 from aegis_core.marks.guard import WITHHELD
-from aegis_core.marks.traces import MAX_CHAIN, is_ours, places
+from aegis_core.marks.traces import MAX_CHAIN, is_ours, members, places
 
 MAX_EXCEPTIONS: Final = 256
 MORE: Final = "[more exceptions]"
@@ -39,7 +39,7 @@ class _Scrubbing:
             return RuntimeError(MORE)
         if isinstance(exc, BaseExceptionGroup):
             self.made[id(exc)] = RuntimeError(MORE)  # for a group inside itself, which nothing else could stand for
-            made: BaseException = BaseExceptionGroup(_text(exc), [self.one(one, left - 1) for one in exc.exceptions])
+            made: BaseException = BaseExceptionGroup(_text(exc), [self.one(one, left - 1) for one in members(exc)])
         elif is_ours(exc) or not isinstance(exc, Exception):
             made = exc
             _empty(exc)

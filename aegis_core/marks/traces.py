@@ -44,7 +44,7 @@ def _chain(exc: BaseException, lines: list[str], seen: set[int]) -> None:
     said = f": {exc}" if is_ours(exc) else ""
     lines.append(f"{type(exc).__module__}.{type(exc).__qualname__}".removeprefix("builtins.") + said)
     if isinstance(exc, BaseExceptionGroup):
-        for inner in exc.exceptions:
+        for inner in members(exc):
             if id(inner) not in seen:
                 nested: list[str] = []
                 _chain(inner, nested, seen)
@@ -55,6 +55,12 @@ def is_ours(exc: BaseException) -> bool:
     """Say whether an exception is an `AegisError`; looked for without loading the kernel, which lies above."""
     errors = sys.modules.get("aegis_core.kernel.errors")
     return errors is not None and isinstance(exc, errors.AegisError)
+
+
+def members(group: BaseExceptionGroup[BaseException]) -> tuple[BaseException, ...]:
+    """Give the exceptions of a group, past any property of that name that a subclass has."""
+    found: tuple[BaseException, ...] = BaseExceptionGroup.exceptions.__get__(group)
+    return found
 
 
 def places(traceback: TracebackType | None) -> list[tuple[CodeType, int]]:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
+    MappedAsDataclass,
     Session,
     column_property,
     composite,
@@ -26,6 +27,7 @@ from sqlalchemy.orm import (
     registry,
     synonym,
 )
+from sqlalchemy.orm.exc import MappedAnnotationError
 from typing_extensions import TypeAliasType, TypedDict, TypeVarTuple
 
 from aegis_core.marks import PHI, Mrn, PatientName, Redaction, mark, marks_of
@@ -367,3 +369,58 @@ def test_the_keys_and_values_of_a_typed_dict_are_learned_whatever_they_require()
     view = TypedDict("view", {"chart-number": Mrn}, total=False)  # type: ignore[misc]
     marks_of(view)
     assert written({"chart-number": VALUE}) == {"chart-number": "[phi.mrn]"}
+
+
+def test_models_that_are_tables_and_dataclasses_and_columns_with_plain_annotations():
+    class AsDataclass(MappedAsDataclass, DeclarativeBase):
+        pass
+
+    class Bed(AsDataclass):
+        __tablename__ = "bed"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        who: Mapped[PatientName]
+        by: dataclasses.InitVar[Annotated[str, PHI.NOTE]] = ""
+
+        def __post_init__(self, by: str) -> None:
+            pass
+
+    assert written(Bed(id=1, who=VALUE)) == {"id": 1, "who": "[phi.name]"}
+    assert LEARNED["by"] is PHI.NOTE
+
+    class Unmapped(Classic):  # as SQLModel writes them
+        __tablename__ = "unmapped"
+        __allow_unmapped__ = True
+        id: int = sa.Column(sa.Integer, primary_key=True)
+        who: PatientName = sa.Column(sa.String)
+
+    assert written(Unmapped(id=1, who=VALUE)) == {"id": 1, "who": "[phi.name]"}
+
+
+def test_one_class_that_could_not_be_mapped_leaves_the_others_readable():
+    class Half(DeclarativeBase):
+        pass
+
+    with pytest.raises(MappedAnnotationError):
+        type("Broken", (Half,), {"__tablename__": "b", "__annotations__": {"x": "Mapped[Nowhere]"}})
+
+    class Whole(Half):
+        __tablename__ = "w"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        who: Mapped[PatientName]
+
+    assert written(Whole(id=1, who=VALUE)) == {"id": 1, "who": "[phi.name]"}
+
+
+def test_objects_that_hold_themselves_end():
+    @dataclasses.dataclass
+    class Link:
+        who: PatientName
+        following: "Link | None" = None
+
+    link = Link(VALUE)
+    link.following = Link(VALUE, link)
+    assert written(link) == {"who": "[phi.name]", "following": {"who": "[phi.name]", "following": "[cycle]"}}
+    for _ in range(1_000):
+        link = Link(VALUE, link)
+    assert "[depth]" in str(written(link))
+    assert "[size]" in str(written([[Link(VALUE) for _ in range(100)] for _ in range(200)]))

@@ -85,6 +85,18 @@ def test_what_an_error_of_ours_says_is_shown():
     assert "AegisError: not_found: no such key: look in list()" in told
 
 
+def test_an_exception_that_cannot_be_described_is_named():
+    program = """
+    class Ours(AegisError):
+        def __str__(self): raise ValueError(CANARY)
+
+    raise Ours(ErrorCode.INTERNAL, CANARY)
+    """
+    assert run(textwrap.dedent(program), hooked=True) == (1, "Ours\n")
+    closed = "sys.stderr = open('/dev/null', 'w'); sys.stderr.close(); fail()"
+    assert run(closed, hooked=True) == (1, "")
+
+
 def test_it_can_be_undone_and_done_twice():
     program = """
     before = sys.excepthook, threading.excepthook, sys.unraisablehook

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aegis_core import AegisError, ErrorCode
-from aegis_core.marks import scrub
+from aegis_core.marks import describe, scrub
 
 CANARY = "Somchai-0042-canary"
 
@@ -89,6 +89,14 @@ def test_groups_are_scrubbed_member_by_member():
     assert isinstance(clean, ExceptionGroup)
     assert clean.subgroup(RuntimeError) is not None
     assert isinstance(scrub(BaseExceptionGroup(CANARY, [KeyboardInterrupt(CANARY)])), BaseExceptionGroup)
+
+
+def test_a_group_that_lies_about_its_members_is_scrubbed():
+    class Lying(ExceptionGroup[ValueError]):
+        exceptions = property(lambda _self: 1 / 0)  # type: ignore[assignment]
+
+    assert CANARY not in everything(scrub(Lying(CANARY, [ValueError(CANARY)])))
+    assert "ValueError" in describe(Lying(CANARY, [ValueError(CANARY)]))
 
 
 def test_the_stand_in_is_caught_where_the_error_would_be():

@@ -145,7 +145,7 @@ KINDS = {
     ),
     "dataclass": Kind(lambda a: dataclasses.dataclass(_new(a))),
     "dataclass, slots": Kind(lambda a: dataclasses.dataclass(_new(a), slots=True)),
-    "pydantic model": Kind(lambda a: _new(a, (pydantic.BaseModel,))),
+    "pydantic model": Kind(lambda a: _new(a, (pydantic.BaseModel,), model_config={"arbitrary_types_allowed": True})),
     "pydantic dataclass": Kind(lambda a: pydantic.dataclasses.dataclass(_new(a))),
     "msgspec Struct": Kind(lambda a: _new(a, (msgspec.Struct,))),
     "SQLAlchemy `Mapped`": Kind(_mapped),
