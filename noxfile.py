@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nox
 
@@ -16,6 +17,8 @@ nox.options.sessions = ["tests", "lint", "types"]
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+WORKERS = os.environ.get("PYTEST_WORKERS", "auto")
+MATRIX = "docs/reference/capabilities.md"
 
 
 def adapters() -> list[Path]:
@@ -49,9 +52,23 @@ def install(session: nox.Session, *groups: str, core: bool = True, servers: bool
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; arguments go to pytest."""
+    """Run the tests; arguments go to pytest. Without any, the capability matrix is compared with what the kits saw."""
     install(session, "tests", servers=True)
-    session.run("pytest", *(session.posargs or ["-n", os.environ.get("PYTEST_WORKERS", "auto")]))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    with TemporaryDirectory() as records:
+        session.run("pytest", "-n", WORKERS, f"--aegis-records={records}")
+        session.run("python", "-m", "aegis_core.testing.matrix", records, "--compare", MATRIX)
+
+
+@nox.session
+def capabilities(session: nox.Session) -> None:
+    """Write the capability matrix: run the kits, and the tests of what servers do not check."""
+    install(session, "tests", servers=True)
+    with TemporaryDirectory() as records:
+        session.run("pytest", "-n", WORKERS, f"--aegis-records={records}", "-m", "matrix")
+        session.run("python", "-m", "aegis_core.testing.matrix", records, "--write", MATRIX)
 
 
 @nox.session

@@ -9,12 +9,15 @@ if TYPE_CHECKING:
     from aegis_core.testing.faults import Fault as Fault
     from aegis_core.testing.faults import Faults as Faults
     from aegis_core.testing.kit import BrokenHarness as BrokenHarness
+    from aegis_core.testing.kit import Check as Check
     from aegis_core.testing.kit import Harness as Harness
     from aegis_core.testing.kit import HarnessFactory as HarnessFactory
     from aegis_core.testing.kit import KillReport as KillReport
     from aegis_core.testing.kit import Kit as Kit
     from aegis_core.testing.kit import KitReport as KitReport
+    from aegis_core.testing.kit import NotChecked as NotChecked
     from aegis_core.testing.kit import NotKept as NotKept
+    from aegis_core.testing.kit import Subject as Subject
     from aegis_core.testing.kit import expect as expect
     from aegis_core.testing.kit import expect_error as expect_error
     from aegis_core.testing.kit import kill_rate as kill_rate
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BrokenHarness",
+    "Check",
     "Fault",
     "Faults",
     "Harness",
@@ -30,8 +34,10 @@ __all__ = [
     "KillReport",
     "Kit",
     "KitReport",
+    "NotChecked",
     "NotKept",
     "PhiCanary",
+    "Subject",
     "VirtualClock",
     "expect",
     "expect_error",
@@ -44,6 +50,7 @@ __getattr__, __dir__ = lazy(
     __name__,
     {
         "BrokenHarness": ".kit",
+        "Check": ".kit",
         "Fault": ".faults",
         "Faults": ".faults",
         "Harness": ".kit",
@@ -51,8 +58,10 @@ __getattr__, __dir__ = lazy(
         "KillReport": ".kit",
         "Kit": ".kit",
         "KitReport": ".kit",
+        "NotChecked": ".kit",
         "NotKept": ".kit",
         "PhiCanary": ".canary",
+        "Subject": ".kit",
         "VirtualClock": ".clock",
         "expect": ".kit",
         "expect_error": ".kit",

@@ -59,6 +59,10 @@ class NotKept(AssertionError):
     """An adapter did not keep a promise of its port."""
 
 
+class NotChecked(Exception):
+    """Raised by a case that can't see here whether its promise is kept; the message says why. It counts as skipped."""
+
+
 def expect(condition: object, promise: str, /) -> None:
     """Fail the running case unless ``condition`` is true. Works under ``python -O`` too, where ``assert`` does not."""
     if not condition:
@@ -84,13 +88,16 @@ def expect_error(*codes: ErrorCode) -> Generator[list[AegisError]]:
 
 @attrs.frozen
 class Case(Generic[H]):
-    """One promise. ``needs``: a capability without which it is skipped; ``without``: one with which it is."""
+    """One promise. ``needs``: a capability without which it is skipped; ``without``: one with which it is; ``shows``:
+    one that it is evidence of, without needing it.
+    """
 
     name: str
     promise: str
     body: CaseBody[H] = attrs.field(repr=False)
     needs: str = ""
     without: str = ""
+    shows: str = ""
 
     def skip_reason(self, offered: frozenset[str], /) -> str:
         """Why an adapter that offers these capabilities is not asked; empty: it is."""
@@ -124,6 +131,8 @@ class Case(Generic[H]):
             try:
                 with anyio.fail_after(limit):
                     await self.body(harness)
+            except NotChecked as unseen:
+                return str(unseen)
             except TimeoutError as error:
                 message = f"{self.name} hung for {limit:g} s or timed out"
                 raise NotKept(message) from error
@@ -150,10 +159,12 @@ class Kit(Generic[H]):
 
     Arguments:
         name: the port and its version, such as ``"storage/1"``.
+        capabilities: the port's own class of capabilities.
     """
 
-    def __init__(self, name: str, /) -> None:
+    def __init__(self, name: str, /, capabilities: type[Capabilities] = Capabilities) -> None:
         self.name = name
+        self.capabilities = capabilities
         self._cases: dict[str, Case[H]] = {}
 
     @property
@@ -165,9 +176,11 @@ class Kit(Generic[H]):
     def case(self, body: CaseBody[H], /) -> CaseBody[H]: ...
 
     @overload
-    def case(self, /, *, needs: str = "", without: str = "") -> Callable[[CaseBody[H]], CaseBody[H]]: ...
+    def case(
+        self, /, *, needs: str = "", without: str = "", shows: str = ""
+    ) -> Callable[[CaseBody[H]], CaseBody[H]]: ...
 
-    def case(self, *bodies: CaseBody[H], needs: str = "", without: str = "") -> object:
+    def case(self, *bodies: CaseBody[H], needs: str = "", without: str = "", shows: str = "") -> object:
         """Add a case: the function's name names it, the first line of its docstring is the promise.
 
         Used bare (``@kit.case``) or called (``@kit.case(needs="erases")``).
@@ -175,6 +188,7 @@ class Kit(Generic[H]):
         Arguments:
             needs: run only where the adapter declares this capability.
             without: run only where it does not, to see that `UnsupportedCapability` is raised.
+            shows: a capability, of this port or another, that whoever keeps the promise has.
         """
 
         def add(body: CaseBody[H]) -> CaseBody[H]:
@@ -183,7 +197,7 @@ class Kit(Generic[H]):
                 message = f"the kit {self.name} has a case {name!r} already"
                 raise ValueError(message)
             promise = (body.__doc__ or name.replace("_", " ")).strip().partition("\n")[0]
-            self._cases[name] = Case(name, promise, body, needs, without)
+            self._cases[name] = Case(name, promise, body, needs, without, shows)
             return body
 
         return add(*bodies) if bodies else add
@@ -268,8 +282,74 @@ def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def pytest_cases(kit: Kit[H], harnesses: Mapping[str, HarnessFactory[H]], /) -> list[Any]:
-    """Parameters for ``pytest.mark.parametrize("check", …)``: one a case and harness, each an async callable.
+@attrs.frozen
+class Subject:
+    """What a kit is run against, as the capability matrix names it (`aegis_core.testing.matrix`).
+
+    Arguments:
+        adapter: its name, such as ``"s3"``.
+        server: what it talks to, by its name in `aegis_core.testing.servers`; empty: this machine alone.
+        options: in which it differs from the adapter's defaults, such as ``"conditional=create"``.
+        emulated: capability → by what: those that the adapter fulfils by more than one call of its medium, so that
+            they cost more, or hold only among its own kind. None may be named that is not declared.
+    """
+
+    adapter: str
+    server: str = ""
+    options: str = ""
+    emulated: Mapping[str, str] = attrs.field(factory=dict[str, str])
+
+
+class Check(Generic[H]):
+    """One case against one harness, as often as it is called; holds what the last call saw.
+
+    Arguments:
+        subject: what the harness makes; None: nothing that the matrix should name, such as a model.
+    """
+
+    def __init__(self, kit: Kit[H], case: Case[H], factory: HarnessFactory[H], subject: Subject | None = None) -> None:
+        self.kit = kit
+        self.case = case
+        self.subject = subject
+        self.declared: Mapping[str, bool | int | None] = {}
+        self._factory = factory
+
+    async def run(self) -> str:
+        """Run the case on the current loop. Returns why it was skipped, or an empty text; raises if it failed."""
+        self.declared = {}
+        return await self.case.check(self._noting)
+
+    async def __call__(self) -> None:
+        """The same under pytest, which is told of a skip."""
+        import pytest
+
+        if reason := await self.run():
+            pytest.skip(reason)
+
+    @contextlib.asynccontextmanager
+    async def _noting(self) -> AsyncGenerator[H]:
+        async with self._factory() as harness:
+            offered = harness.capabilities.offered()
+            self.declared = {
+                # A harness may name flags of its own, and the port's by name alone.
+                field.name: getattr(harness.capabilities, field.name, field.name in offered or field.default)
+                for field in attrs.fields(self.kit.capabilities)
+            }
+            emulated = () if self.subject is None else self.subject.emulated
+            if unknown := [name for name in emulated if name not in offered]:
+                message = f"{self.kit.name}: emulated, but not declared: {', '.join(unknown)}"
+                raise ValueError(message)
+            yield harness
+
+
+def pytest_cases(
+    kit: Kit[H], harnesses: Mapping[str, HarnessFactory[H]], /, subjects: Mapping[str, Subject] | None = None
+) -> list[Any]:
+    """Parameters for ``pytest.mark.parametrize("check", …)``: a `Check` for each case and harness.
+
+    Arguments:
+        harnesses: by name.
+        subjects: what the capability matrix calls what a harness of that name makes; it leaves out the others.
 
     Example:
         ::
@@ -280,15 +360,8 @@ def pytest_cases(kit: Kit[H], harnesses: Mapping[str, HarnessFactory[H]], /) -> 
     """
     import pytest
 
-    def make(case: Case[H], factory: HarnessFactory[H]) -> Callable[[], Awaitable[None]]:
-        async def check() -> None:
-            if reason := await case.check(factory):
-                pytest.skip(reason)
-
-        return check
-
     return [
-        pytest.param(make(case, factory), id=f"{name}-{case.name}")
+        pytest.param(Check(kit, case, factory, (subjects or {}).get(name)), id=f"{name}-{case.name}")
         for name, factory in harnesses.items()
         for case in kit.cases
     ]

@@ -1,4 +1,4 @@
-"""Fixtures for pytest: ``clock``, ``faults``, ``phi_canary`` and real servers; found where this is installed."""
+"""For pytest: ``clock``, ``faults``, ``phi_canary``, real servers, records of kits; found where this is installed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 pytest.register_assert_rewrite("aegis_core.testing.kits")
 
-pytest_plugins = ["aegis_core.testing.servers.plugin"]
+pytest_plugins = ["aegis_core.testing.servers.plugin", "aegis_core.testing.matrix.plugin"]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from aegis_core.local.filesystem.journal import encode_batch, scan
 from aegis_core.local.filesystem.segments import Segments, flush
 from aegis_core.local.memory.audit import MemoryAudit
 from aegis_core.local.sqlite.audit import SqliteAudit
-from aegis_core.testing.kit import HarnessFactory, kill_rate, pytest_cases
+from aegis_core.testing.kit import HarnessFactory, Subject, kill_rate, pytest_cases
 from aegis_core.testing.kits.audit import AuditHarness, AuditHarnessCapabilities, audit_kit, make_entries
 
 
@@ -136,10 +136,17 @@ HARNESSES: dict[str, HarnessFactory[AuditHarness]] = {
     "file": harness(FileHarness),
     "sqlite": harness(SqliteHarness),
 }
+SUBJECTS = {
+    "memory": Subject("memory"),
+    "file": Subject(
+        "file", emulated={"shared": "a lock for each batch, under which it first reads what others have appended"}
+    ),
+    "sqlite": Subject("sqlite"),
+}
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("check", pytest_cases(audit_kit, HARNESSES))
+@pytest.mark.parametrize("check", pytest_cases(audit_kit, HARNESSES, SUBJECTS))
 async def test_local_primaries_keep_every_promise(check) -> None:
     await check()
 

@@ -14,7 +14,7 @@ from aegis_core.crypto.wrapping import unwrap_under
 from aegis_core.kernel.errors import AegisError, ErrorCode, UnsupportedCapability
 from aegis_core.local.filesystem.keys import FileVault
 from aegis_core.local.memory.keys import MemoryVault
-from aegis_core.testing.kit import kill_rate, pytest_cases
+from aegis_core.testing.kit import Subject, kill_rate, pytest_cases
 from aegis_core.testing.kits.keys import keys_kit
 
 
@@ -64,6 +64,11 @@ def in_folder(passphrase):
 
 
 VAULTS = {"memory": in_memory(MemoryVault), "file": in_folder(None), "file-passphrase": in_folder("correct horse")}
+SUBJECTS = {
+    "memory": Subject("memory"),
+    "file": Subject("file"),
+    "file-passphrase": Subject("file", options="with a passphrase"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +78,7 @@ def _quick_scrypt(monkeypatch):
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("check", pytest_cases(keys_kit, VAULTS))
+@pytest.mark.parametrize("check", pytest_cases(keys_kit, VAULTS, SUBJECTS))
 async def test_the_local_vaults_keep_their_promises(check):
     await check()
 

@@ -3,6 +3,8 @@
 import json
 import os
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 import pytest
 
@@ -10,7 +12,7 @@ from aegis_core.local.filesystem.log import ConsoleSink, JsonLinesSink
 from aegis_core.local.memory.log import MemorySink
 from aegis_core.marks.redaction import Redaction
 from aegis_core.observability.logger import Logger
-from aegis_core.testing.kit import kill_rate
+from aegis_core.testing.kit import Subject, kill_rate, pytest_cases
 from aegis_core.testing.kits.log import LogHarness, log_kit
 
 
@@ -52,23 +54,26 @@ def folder_harness(tmp_path, kind, **options):
 
 
 @asynccontextmanager
-async def console(tmp_path):
-    path = tmp_path / f"console-{len(list(tmp_path.iterdir()))}"
-    with path.open("ab") as file:
+async def console():
+    with NamedTemporaryFile("ab") as file:
+        path = Path(file.name)
         yield LogHarness(lambda: ConsoleSink(os.dup(file.fileno())), path.read_bytes)
 
 
+@asynccontextmanager
+async def jsonl():
+    with TemporaryDirectory() as folder:
+        async with folder_harness(Path(folder), JsonLinesSink)() as harness:
+            yield harness
+
+
+SINKS = {"memory": memory, "jsonl": jsonl, "console": console}
+
+
 @pytest.mark.anyio
-@pytest.mark.parametrize("case", log_kit.cases, ids=lambda case: case.name)
-@pytest.mark.parametrize("medium", ["memory", "jsonl", "console"])
-async def test_local_log_sinks_keep_their_promises(case, medium, tmp_path):
-    factories = {
-        "memory": memory,
-        "jsonl": folder_harness(tmp_path, JsonLinesSink),
-        "console": lambda: console(tmp_path),
-    }
-    if reason := await case.check(factories[medium]):
-        pytest.skip(reason)
+@pytest.mark.parametrize("check", pytest_cases(log_kit, SINKS, {name: Subject(name) for name in SINKS}))
+async def test_local_log_sinks_keep_their_promises(check):
+    await check()
 
 
 class SplitsLines(JsonLinesSink):

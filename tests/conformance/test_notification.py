@@ -17,7 +17,7 @@ from aegis_core.marks.purpose import Purpose
 from aegis_core.marks.taxonomy import PHI
 from aegis_core.notifications.mime import digest_of
 from aegis_core.notifications.model import Sent
-from aegis_core.testing.kit import kill_rate, pytest_cases
+from aegis_core.testing.kit import Subject, kill_rate, pytest_cases
 from aegis_core.testing.kits.notification import ChannelHarness, notification_kit
 from aegis_core.testing.outbox import Arrived, Outbox
 
@@ -83,11 +83,19 @@ def outbox(channel_class=Outbox, **options):
     return factory
 
 
+SUBJECTS = {
+    "eml": Subject("eml"),
+    "outbox": Subject("outbox"),
+}
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "check",
     pytest_cases(
-        notification_kit, {"eml": folder(), "outbox": outbox(), "outbox-not-idempotent": outbox(idempotent=False)}
+        notification_kit,
+        {"eml": folder(), "outbox": outbox(), "outbox-not-idempotent": outbox(idempotent=False)},
+        SUBJECTS,
     ),
 )
 async def test_channels_keep_their_promises(check):

@@ -18,7 +18,7 @@ from aegis_core.local.filesystem.storage import FileReader, FileStorage, FileWri
 from aegis_core.local.memory.storage import MemoryReader, MemoryStorage, MemoryWriter
 from aegis_core.storage.model import ByteRange, Match, Page, checked_key
 from aegis_core.storage.port import StorageCapabilities
-from aegis_core.testing.kit import kill_rate, pytest_cases
+from aegis_core.testing.kit import Subject, kill_rate, pytest_cases
 from aegis_core.testing.kits.storage import storage_kit
 
 
@@ -91,11 +91,22 @@ async def plain_memory() -> AsyncGenerator[MemoryHarness]:
     yield MemoryHarness(PlainMemory())
 
 
+SUBJECTS = {
+    "memory": Subject("memory"),
+    "small-memory": Subject("memory", options="largest=8388608"),
+    "folder": Subject(
+        "file", emulated={"match": "a lock for each key, under which it looks at the etag and then renames"}
+    ),
+}
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "check",
     pytest_cases(
-        storage_kit, {"memory": memory, "small-memory": small_memory, "plain-memory": plain_memory, "folder": folder}
+        storage_kit,
+        {"memory": memory, "small-memory": small_memory, "plain-memory": plain_memory, "folder": folder},
+        SUBJECTS,
     ),
 )
 async def test_storage_adapters_keep_their_promises(check):

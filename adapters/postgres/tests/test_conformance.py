@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy.orm import Session
 
 from aegis_core.blocking.portal import PORTAL
-from aegis_core.testing.kit import pytest_cases
+from aegis_core.testing.kit import Subject, pytest_cases
 from aegis_core.testing.kits.audit import AuditHarnessCapabilities, audit_kit
 from aegis_core.testing.kits.joins import joins_kit
 from aegis_core.testing.kits.state import state_kit
@@ -202,21 +202,33 @@ TRANSACTIONS = {
     "sqlalchemy-connection": partial(joins, partial(Alchemy, has_session=False)),
 }
 
+SUBJECTS = {
+    "plain": Subject("postgres", "postgres"),
+    "erasing": Subject(
+        "postgres",
+        "postgres",
+        "erases=true",
+        emulated={"erases": "each change writes the whole of one of its tables anew, and the old file is removed"},
+    ),
+    "postgres": Subject("postgres", "postgres"),
+    **{name: Subject("postgres", "postgres", name) for name in TRANSACTIONS},
+}
+
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("check", pytest_cases(state_kit, STORES))
+@pytest.mark.parametrize("check", pytest_cases(state_kit, STORES, SUBJECTS))
 async def test_the_state_store_keeps_its_promises(check):
     await check()
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("check", pytest_cases(audit_kit, {"postgres": audit}))
+@pytest.mark.parametrize("check", pytest_cases(audit_kit, {"postgres": audit}, SUBJECTS))
 async def test_the_primary_keeps_its_promises(check):
     await check()
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("check", pytest_cases(joins_kit, TRANSACTIONS))
+@pytest.mark.parametrize("check", pytest_cases(joins_kit, TRANSACTIONS, SUBJECTS))
 async def test_joined_transactions_keep_their_promises(check):
     await check()
 
@@ -260,17 +272,13 @@ async def test_a_long_transaction_of_others_keeps_no_erased_body(place):
 
 
 BLOCKING = [
-    pytest.param(case, factory, id=f"{name}-{case.name}")
-    for name, kit, factory in (
-        ("state", state_kit, STORES["plain"]),
-        ("audit", audit_kit, audit),
-        ("joins", joins_kit, TRANSACTIONS["psycopg"]),
-    )
-    for case in kit.cases
+    *pytest_cases(state_kit, {"plain": STORES["plain"]}, SUBJECTS),
+    *pytest_cases(audit_kit, {"postgres": audit}, SUBJECTS),
+    *pytest_cases(joins_kit, {"psycopg": TRANSACTIONS["psycopg"]}, SUBJECTS),
 ]
 
 
-@pytest.mark.parametrize(("case", "factory"), BLOCKING)
-def test_blocking_code_finds_the_same_promises_kept(case, factory):
-    if reason := PORTAL.run(lambda: case.check(factory)):
+@pytest.mark.parametrize("check", BLOCKING)
+def test_blocking_code_finds_the_same_promises_kept(check):
+    if reason := PORTAL.run(check.run):
         pytest.skip(reason)

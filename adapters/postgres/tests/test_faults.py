@@ -166,6 +166,7 @@ async def test_a_full_disk_stores_nothing_and_says_so(place):
     await sink.aclose()
 
 
+@pytest.mark.instead_of("postgres", "password")
 async def test_refused_credentials_are_permission_denied_and_told_nowhere(own):
     with psycopg.connect(own.endpoint.url, autocommit=True) as connection:
         connection.execute("CREATE ROLE clinic LOGIN PASSWORD 'right'")

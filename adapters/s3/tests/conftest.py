@@ -40,7 +40,8 @@ class Place:
         self.running = running
         self.is_seaweedfs = running.server.name == "seaweedfs"
         self.bucket = "records"
-        self.prefix = f"t{os.getpid()}-{next(_NUMBERS)}/"
+        # Always of one length: how long a key may be follows from it.
+        self.prefix = f"t{os.getpid():07}-{next(_NUMBERS):05}/"
         facts = running.endpoint.facts
         self.session = boto3.session.Session(facts["access_key"], facts["secret_key"], region_name=facts["region"])
         self.client = self.session.client(
@@ -61,11 +62,11 @@ class Place:
     def capabilities(self):
         return self.make().capabilities
 
-    def make(self, *, session=None, deps=None, clock=SYSTEM_CLOCK, bucket=None, endpoint=None, **rules):
+    def make(self, *, session=None, deps=None, clock=SYSTEM_CLOCK, bucket=None, endpoint=None, reach=None, **rules):
         return S3Storage(
             bucket or self.bucket,
             prefix=self.prefix,
-            reach=Reach(endpoint=endpoint or self.running.endpoint.url, session=session or self.session),
+            reach=reach or Reach(endpoint=endpoint or self.running.endpoint.url, session=session or self.session),
             rules=Rules(**{**self.rules, **rules}),
             deps=deps or AdapterDeps(clock=clock),
         )

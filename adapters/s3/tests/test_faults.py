@@ -72,6 +72,7 @@ async def test_wrong_credentials_are_permission_denied_and_not_repeated(seaweedf
 
 
 @pytest.mark.anyio
+@pytest.mark.instead_of("seaweedfs", "bucket")
 async def test_a_missing_bucket_is_said_at_open(place):
     said = await refusal(place.make(bucket="never-was"), ErrorCode.PRECONDITION_FAILED)
     assert "no such bucket" in said

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from aegis_core.testing.kit import pytest_cases
+from aegis_core.testing.kit import Subject, pytest_cases
 from aegis_core.testing.kits.storage import storage_kit
 
 RUNNING = {}
@@ -27,6 +27,12 @@ HARNESSES = {
     "moto": harness("moto"),
     "moto-none": harness("moto", conditional="none", checksum="md5"),
 }
+SUBJECTS = {
+    "seaweedfs": Subject("s3", "seaweedfs", "names=flat"),
+    "seaweedfs-create": Subject("s3", "seaweedfs", "names=flat conditional=create"),
+    "moto": Subject("s3", "moto"),
+    "moto-none": Subject("s3", "moto", "conditional=none checksum=md5"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +44,6 @@ def _servers(request, aegis_server, new_place):
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("check", pytest_cases(storage_kit, HARNESSES))
+@pytest.mark.parametrize("check", pytest_cases(storage_kit, HARNESSES, SUBJECTS))
 async def test_it_keeps_the_promises_of_its_port(check):
     await check()

@@ -14,7 +14,7 @@ from aegis_core.kernel.context import Context, using
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.problems import SettingsError
 from aegis_core.kernel.url import ServiceUrl
-from aegis_core.testing.kit import pytest_cases
+from aegis_core.testing.kit import Subject, pytest_cases
 from aegis_core.testing.kits.keys import keys_kit
 from aegis_s3 import AwsKms
 from aegis_s3.kms import _sum, from_url
@@ -62,7 +62,7 @@ async def on_moto():
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("check", pytest_cases(keys_kit, {"moto": on_moto}))
+@pytest.mark.parametrize("check", pytest_cases(keys_kit, {"moto": on_moto}, {"moto": Subject("awskms", "moto")}))
 async def test_it_keeps_the_promises_of_its_port(check, aegis_server):
     CURRENT["moto"] = aegis_server("moto")
     await check()

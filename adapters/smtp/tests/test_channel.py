@@ -26,7 +26,7 @@ from aegis_core.kernel.url import ServiceUrl
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.taxonomy import PHI
 from aegis_core.notifications.model import Rendered, Sent
-from aegis_core.testing.kit import pytest_cases
+from aegis_core.testing.kit import Subject, pytest_cases
 from aegis_core.testing.kits.notification import ADDRESS, ChannelHarness, notification_kit
 from aegis_core.testing.outbox import Arrived
 from aegis_smtp import SmtpChannel, from_url
@@ -44,6 +44,7 @@ class Server:
 
     def __init__(self, *, tls=None, implicit=False, auth=False):
         self.mails = []
+        self.options = []
         self.connections = 0
         self.answers = {}
         self.lose = False
@@ -77,6 +78,7 @@ class Server:
         if answer := self.answers.get("DATA"):
             return answer
         self.mails.append(envelope.content)
+        self.options.append(envelope.mail_options)
         if self.lose:
             server.transport.abort()
         return "250 2.0.0 OK"
@@ -154,9 +156,37 @@ async def on_a_real_server():
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("check", pytest_cases(notification_kit, {"aiosmtpd": on_a_real_server}))
+@pytest.mark.parametrize(
+    "check", pytest_cases(notification_kit, {"aiosmtpd": on_a_real_server}, {"aiosmtpd": Subject("smtp", "smtp")})
+)
 async def test_it_keeps_the_promises_of_its_port(check):
     await check()
+
+
+@pytest.mark.anyio
+@pytest.mark.instead_of("smtp", "form", "eight-bit")
+@pytest.mark.parametrize("to", [ADDRESS, "ผู้ป่วย@patients.example"])
+async def test_what_is_sent_has_the_form_that_servers_elsewhere_insist_on(to):
+    """RFC 5321 §2.3.8 and §4.5.3.1.6, RFC 5322 §3.6, RFC 6152: the test server takes anything."""
+    texts = ("plain\n", "สวัสดี\n" * 200, "x" * 3000 + "\n", ".\n..\n.dot\n", "\r\nonly\rone\n")
+    with Server() as server:
+        async with opened(f"smtp://127.0.0.1:{server.port}?from=clinic@mail.example") as sender:
+            for number, text in enumerate(texts):
+                assert (await sender.send(rendered(to, text), key=f"k-{number}")).status == "accepted"
+    assert len(server.mails) == len(texts)
+    for octets, options in zip(server.mails, server.options, strict=True):
+        assert b"\r" not in octets.replace(b"\r\n", b"")
+        assert b"\n" not in octets.replace(b"\r\n", b"")
+        assert max(map(len, octets.split(b"\r\n"))) <= 998
+        said = {option.upper().partition("=")[0]: option.upper().partition("=")[2] for option in options}
+        assert int(said["SIZE"]) == len(octets)
+        assert max(octets) < 128 or said["BODY"] == "8BITMIME"
+        assert to.isascii() or "SMTPUTF8" in said
+        mail = email.message_from_bytes(octets, policy=email.policy.SMTP)
+        for header in ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version"):
+            assert len(mail.get_all(header)) == 1
+        assert abs(mail["Date"].datetime - datetime.now(UTC)) < timedelta(minutes=5)
+        assert str(mail["Message-ID"]).endswith("@mail.example>")
 
 
 @asynccontextmanager

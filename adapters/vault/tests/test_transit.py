@@ -11,7 +11,7 @@ from aegis_core.kernel.adapter import AdapterDeps
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.problems import SettingsError
 from aegis_core.kernel.url import ServiceUrl
-from aegis_core.testing.kit import pytest_cases
+from aegis_core.testing.kit import Subject, pytest_cases
 from aegis_core.testing.kits.keys import keys_kit
 from aegis_vault import TransitVault, from_url
 
@@ -87,7 +87,9 @@ async def on_openbao():
 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("environ")
-@pytest.mark.parametrize("check", pytest_cases(keys_kit, {"openbao": on_openbao}))
+@pytest.mark.parametrize(
+    "check", pytest_cases(keys_kit, {"openbao": on_openbao}, {"openbao": Subject("vault", "openbao")})
+)
 async def test_it_keeps_the_promises_of_its_port(check, bao):
     CURRENT["bao"] = bao
     await check()

@@ -56,7 +56,7 @@ class AuditHarness(Protocol):
         ...
 
 
-audit_kit: Kit[AuditHarness] = Kit(PORT)
+audit_kit: Kit[AuditHarness] = Kit(PORT, AuditCapabilities)
 
 _CHANCE: Final = SeededEntropy(7)
 _CLOCK: Final = SystemClock()

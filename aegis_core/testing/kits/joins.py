@@ -88,7 +88,7 @@ async def _take_over(sink: JoiningSink) -> list[Entry]:
     return []
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_committed_entries_are_joined(h: JoinsHarness) -> None:
     """Once the transaction commits, its entries are given, in the order in which they were written."""
     sink = await h.sink()
@@ -104,7 +104,7 @@ async def case_committed_entries_are_joined(h: JoinsHarness) -> None:
     expect(list(h.written()) == ["visit"], "the application's row is there, too")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_the_async_twin_does_the_same(h: JoinsHarness) -> None:
     """`join` writes as `join_sync` does: in the transaction, gone with it, there with it."""
     sink = await h.sink()
@@ -118,7 +118,7 @@ async def case_the_async_twin_does_the_same(h: JoinsHarness) -> None:
     expect(await _joined(sink) == entries[:2], "what was committed is given, and nothing else")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_nothing_counts_before_the_commit(h: JoinsHarness) -> None:
     """Before the commit no other sees the entries."""
     sink, other = await h.sink(), await h.sink()
@@ -130,7 +130,7 @@ async def case_nothing_counts_before_the_commit(h: JoinsHarness) -> None:
     transaction.rollback()
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_rolled_back_is_not_recorded(h: JoinsHarness) -> None:
     """After a rollback nothing of it is ever given, and the ids are free."""
     sink = await h.sink()
@@ -148,7 +148,7 @@ async def case_rolled_back_is_not_recorded(h: JoinsHarness) -> None:
     expect(await _joined(sink) == [Entry(entries[0].id, b"another")], "the id is free again")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_each_transaction_has_its_own(h: JoinsHarness) -> None:
     """Of transactions that are open at once, each carries its own entries: one commits, one rolls back."""
     sink = await h.sink()
@@ -165,7 +165,7 @@ async def case_each_transaction_has_its_own(h: JoinsHarness) -> None:
     expect(list(h.written()) == ["0", "2"], "beside the rows of the same transactions")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_threads_keep_apart(h: JoinsHarness) -> None:
     """`join_sync` runs on the caller's own thread and connection, whatever other threads do at the same time."""
     sink = await h.sink()
@@ -195,7 +195,7 @@ async def case_threads_keep_apart(h: JoinsHarness) -> None:
     expect(list(h.written()) == ["1", "3", "5", "7"], "beside its own rows")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_append_takes_over(h: JoinsHarness) -> None:
     """`append` gives an index to what was joined; after that it is joined no more, and found."""
     sink, other = await h.sink(), await h.sink()
@@ -214,7 +214,7 @@ async def case_append_takes_over(h: JoinsHarness) -> None:
     expect(list(await sink.read(0, 10)) == [before, *entries], "each is stored once")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_a_refused_append_takes_nothing_over(h: JoinsHarness) -> None:
     """An `append` that conflicts leaves what was joined where it was."""
     sink = await h.sink()
@@ -227,7 +227,7 @@ async def case_a_refused_append_takes_nothing_over(h: JoinsHarness) -> None:
     expect(await _joined(sink) == entries, "nothing is lost")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_hosts_take_over_once(h: JoinsHarness) -> None:
     """Several hosts that take over at once, while transactions go on, store each entry once and lose none."""
     sinks = [await h.sink() for _ in range(3)]
@@ -244,7 +244,7 @@ async def case_hosts_take_over_once(h: JoinsHarness) -> None:
     expect(sorted(entry.id for entry in stored) == sorted(entry.id for entry in entries), "each once, and all")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_pages_come_in_a_stable_order(h: JoinsHarness) -> None:
     """`joined` gives at most ``limit``, the oldest first, and the same when asked again."""
     sink = await h.sink()
@@ -260,7 +260,7 @@ async def case_pages_come_in_a_stable_order(h: JoinsHarness) -> None:
             expect(list(await sink.joined(limit)) == wanted[:limit], f"the first {limit}")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_an_entry_joins_once(h: JoinsHarness) -> None:
     """The same entry joined twice is there once; another body under its id is ``conflict``."""
     sink = await h.sink()
@@ -274,7 +274,7 @@ async def case_an_entry_joins_once(h: JoinsHarness) -> None:
     expect(await _joined(sink) == [entry], "it is there once")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_what_can_never_be_stored_holds_nobody_up(h: JoinsHarness) -> None:
     """An entry whose id another stored one has is given no more; those behind it are."""
     sink = await h.sink()
@@ -291,7 +291,7 @@ async def case_what_can_never_be_stored_holds_nobody_up(h: JoinsHarness) -> None
     expect(await _take_over(sink) == [Entry(taken.id, b"first"), good], "what was stored stays")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_what_is_no_transaction_is_refused(h: JoinsHarness) -> None:
     """What the sink does not know is ``invalid_argument``, and the message names what it takes."""
     sink = await h.sink()
@@ -308,7 +308,7 @@ async def case_what_is_no_transaction_is_refused(h: JoinsHarness) -> None:
     expect(await sink.size() == 0, "nothing is stored")
 
 
-@joins_kit.case
+@joins_kit.case(shows="joins_transactions")
 async def case_an_empty_batch_joins_nothing(h: JoinsHarness) -> None:
     """A batch of nothing writes nothing, and the transaction goes on."""
     sink = await h.sink()

@@ -47,7 +47,7 @@ class KeysHarness(Protocol):
         ...
 
 
-keys_kit: Kit[KeysHarness] = Kit("keys/1")
+keys_kit: Kit[KeysHarness] = Kit("keys/1", VaultCapabilities)
 
 
 @asynccontextmanager

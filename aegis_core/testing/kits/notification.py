@@ -24,7 +24,7 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.taxonomy import PHI
 from aegis_core.notifications.model import Rendered, Sent
-from aegis_core.notifications.port import NotificationChannel
+from aegis_core.notifications.port import ChannelCapabilities, NotificationChannel
 from aegis_core.testing.interrupt import every_wait
 from aegis_core.testing.kit import Kit, expect
 from aegis_core.testing.outbox import Arrived
@@ -76,7 +76,7 @@ class ChannelHarness:
         return Offered(self.make().capabilities.offered() | frozenset(self.faults))
 
 
-notification_kit: Kit[ChannelHarness] = Kit("notification/1")
+notification_kit: Kit[ChannelHarness] = Kit("notification/1", ChannelCapabilities)
 
 
 def message(*, to: str = ADDRESS, subject: str = SUBJECT, text: str = TEXT, html: str | None = None) -> Rendered:

@@ -30,7 +30,7 @@ class StateHarness(Harness, Protocol):
         ...
 
 
-state_kit: Final[Kit[StateHarness]] = Kit("state/1")
+state_kit: Final[Kit[StateHarness]] = Kit("state/1", StateCapabilities)
 
 
 @state_kit.case

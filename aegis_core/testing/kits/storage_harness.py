@@ -94,7 +94,7 @@ class StorageHarness(Protocol):
         ...
 
 
-storage_kit: Kit[StorageHarness] = Kit("storage/1")
+storage_kit: Kit[StorageHarness] = Kit("storage/1", StorageCapabilities)
 
 
 @asynccontextmanager

@@ -48,10 +48,17 @@ async def keeps_every_key_apart(h: StorageHarness) -> None:
             await adapter.delete(key)
         for number, key in enumerate(keys):
             expect(await find(other, key) == (b"%d" % number if number % 2 else None), "a deletion is of one key only")
-        if h.capabilities.longest_key is not None:
-            for attempt in (adapter.stat, adapter.delete):
-                with expect_error(ErrorCode.INVALID_ARGUMENT):
-                    await attempt(Key("_/" + "x" * (h.capabilities.longest_key - 1)))
+
+
+@storage_kit.case(needs="longest_key")
+async def refuses_a_key_that_is_too_long(h: StorageHarness) -> None:
+    """A key of more than `longest_key` bytes is invalid_argument; one of that length is stored."""
+    longest = h.capabilities.longest_key or 0
+    async with opened(h) as adapter:
+        await put(adapter, Key("_/" + "x" * (longest - 2)), b"x", replace=creation(h))
+        for attempt in (adapter.stat, adapter.delete):
+            with expect_error(ErrorCode.INVALID_ARGUMENT):
+                await attempt(Key("_/" + "x" * (longest - 1)))
 
 
 @storage_kit.case

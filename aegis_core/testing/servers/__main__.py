@@ -15,7 +15,8 @@ def list_servers(write: Callable[[str], object]) -> int:
     """Say which can run here, and what the others need."""
     for name, server in CATALOGUE.items():
         reason = server.missing()
-        write(f"{name:<10} {'missing' if reason else 'ready':<8} {reason or server.source}\n")
+        what = reason or f"{server.product()} · {server.source}"
+        write(f"{name:<10} {'missing' if reason else 'ready':<8} {what}\n")
     return 0
 
 

@@ -1,7 +1,9 @@
 """Azurite, Azure's own emulator of its storage, from npm."""
 
+import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from aegis_core.testing.servers.ports import Ports
@@ -17,6 +19,14 @@ class Azurite:
 
     name = "azurite"
     source = "azurite (npm)"
+    unchecked: Mapping[str, str] = {}
+
+    def product(self) -> str:
+        script = self._script()
+        if script is None:
+            return "Azurite"
+        package: dict[str, object] = json.loads((script.parents[3] / "package.json").read_bytes())
+        return f"Azurite {package['version']}"
 
     def missing(self) -> str:
         if shutil.which("node") is None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +24,14 @@ def inside(package: str, *parts: str) -> Path | None:
         return None
     path = Path(spec.submodule_search_locations[0], *parts)
     return path if path.exists() else None
+
+
+def version_of(package: str, /) -> str:
+    """The version of an installed package; empty: there is none."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def runnable(program: Path, folder: Path, /) -> str:

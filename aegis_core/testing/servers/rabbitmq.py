@@ -1,6 +1,7 @@
 """RabbitMQ, from the system's packages."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from aegis_core.testing.servers.ports import Ports
@@ -15,6 +16,11 @@ class RabbitMQ:
 
     name = "rabbitmq"
     source = "rabbitmq-server (Debian)"
+    unchecked: Mapping[str, str] = {}
+
+    def product(self) -> str:
+        found = sorted(_PROGRAM.parents[1].glob("lib/rabbitmq_server-*"))
+        return f"RabbitMQ {found[-1].name.rpartition('-')[2]}" if found else "RabbitMQ"
 
     def missing(self) -> str:
         return "" if _PROGRAM.exists() else "apt-get install rabbitmq-server"

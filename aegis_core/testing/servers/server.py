@@ -56,6 +56,17 @@ class Server(Protocol):
         """The package that it comes from, for people."""
         ...
 
+    @property
+    def unchecked(self) -> Mapping[str, str]:
+        """What it lets pass and the real thing does not: a name → a few words for people. Who tests against it looks at
+        that himself, and a probe shows that it is still so.
+        """
+        ...
+
+    def product(self) -> str:
+        """What it is, and of which version, for people."""
+        ...
+
     def missing(self) -> str:
         """What to do so that it can run here; empty: it can."""
         ...

@@ -1,9 +1,11 @@
 """A mail server, from the package aiosmtpd."""
 
 import sys
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from aegis_core.testing.servers.binaries import version_of
 from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import said
 from aegis_core.testing.servers.server import Endpoint, Plan
@@ -14,6 +16,14 @@ class Smtp:
 
     name = "smtp"
     source = "aiosmtpd (package index)"
+    unchecked: Mapping[str, str] = {
+        "form": "the form of a message: bare line feeds, no header at all",
+        "eight-bit": "that octets above 127 are announced (`BODY=8BITMIME`)",
+        "recipient": "whether a recipient exists",
+    }
+
+    def product(self) -> str:
+        return f"aiosmtpd {version_of('aiosmtpd')}".strip()
 
     def missing(self) -> str:
         return "" if find_spec("aiosmtpd") else "pip install aiosmtpd"

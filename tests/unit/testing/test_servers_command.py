@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,10 @@ def test_list_names_every_server_and_what_a_missing_one_needs(said, monkeypatch,
     lines = said.text().splitlines()
     assert [line.split()[0] for line in lines] == list(CATALOGUE)
     assert "azurite    missing  needs Node.js" in lines
-    assert "smtp       ready    aiosmtpd (package index)" in lines
+    assert f"smtp       ready    aiosmtpd {version('aiosmtpd')} · aiosmtpd (package index)" in lines
+    for line, server in zip(lines, CATALOGUE.values(), strict=True):
+        assert not server.missing() or server.product() not in line
+        assert server.missing() or server.product() in line
 
 
 def test_up_says_where_it_answers_stays_until_the_waiting_ends_and_leaves_nothing(said):

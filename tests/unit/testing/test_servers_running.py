@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -41,11 +42,15 @@ while True:
 class Greeter:
     name = "greeter"
     source = "this file"
+    unchecked = MappingProxyType({})
 
     def __init__(self, program=PROGRAM, **plan):
         self.program = program
         self.plan = plan
         self.prepared = []
+
+    def product(self):
+        return "Greeter 1"
 
     def missing(self):
         return ""
