@@ -81,7 +81,8 @@ def code_of(exc: BaseException, /) -> ErrorCode | None:
     refusal = _refusal(exc)
     if refusal is not None:
         return refusal[0]
-    if isinstance(exc, (psycopg.OperationalError, psycopg.InterfaceError)):
+    # Without a code of the server's, and of no kind of its own: what came over the line made no sense to libpq.
+    if isinstance(exc, (psycopg.OperationalError, psycopg.InterfaceError)) or type(exc) is psycopg.DatabaseError:
         return ErrorCode.UNAVAILABLE
     return ErrorCode.INTERNAL
 

@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 ADAPTER: Final = "vault"
 _SETTING: Final = "AEGIS_KEYS"
+_GLANCE: Final = 3.0  # seconds for a look at how the server is
 _OPTIONS: Final = ("addr", "ca", "namespace", "token_file")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _CIPHERTEXT: Final = re.compile(rb"vault:v([0-9]{1,9}):[A-Za-z0-9+/]+=*")
@@ -75,8 +76,16 @@ class TransitVault:
         await anyio.to_thread.run_sync(self._client.pool.clear)
 
     async def health(self) -> Health:
+        def look() -> tuple[int, float | None]:
+            status, ahead = self._client.health(limit=_GLANCE)
+            if status == 200:  # says the server of itself; whether it takes our token only a call with it shows
+                self._client.latest(limit=_GLANCE)
+            return status, ahead
+
         try:
-            status, ahead = await anyio.to_thread.run_sync(lambda: self._client.health(limit=3.0))
+            status, ahead = await anyio.to_thread.run_sync(look)
+        except Refused as error:
+            return Health("down", _ADVICE.get(_CODES.get(error.status), _ADVICE[None]))
         except (urllib3.exceptions.HTTPError, OSError) as error:
             return Health("down", f"the server does not answer: {type(error).__name__}")
         facts: dict[str, str | int | float] = {"status": status}
