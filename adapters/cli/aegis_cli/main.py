@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "new": ("aegis_cli.new.command:app", "Start an adapter or a room."),
     "audit": ("aegis_cli.audit:app", "Verify, show and prove the trail."),
     "leaks": ("aegis_cli.leaks.command:leaks", "By which doors does what is marked leave your application?"),
+    "lint": ("aegis_cli.lint.command:lint", "Which lines of source write what is marked where it does not belong?"),
     "storage": ("aegis_cli.storage:app", "List stored objects, read one, put a file there."),
     "export": ("aegis_cli.export.command:export", "Leave whenever you like: everything in open formats."),
 }

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+import attrs
+
 from aegis_cli.lint.calls import (
     in_route,
     is_log_call,
@@ -84,7 +86,8 @@ class Check(ast.NodeVisitor):
             return
         annotation = suggested(name, owner, ast.unparse(item.annotation))
         if annotation:
-            self._say(item, "AEG011", f"{owner}.{name} bears no mark; {name}: {annotation}")
+            made = self._remark(item, "AEG011", f"{owner}.{name} bears no mark")
+            self.remarks.append(attrs.evolve(made, fix=f"{name}: {annotation}"))
 
     def visit_Raise(self, node: ast.Raise) -> None:
         if isinstance(node.exc, ast.Call):
@@ -184,11 +187,7 @@ class Check(ast.NodeVisitor):
                 yield self._remark(node, "AEG008", "the text of an exception")
         yield from self._unnamed(node, message, args[1:])
         for keyword in node.keywords:
-            if keyword.arg == "extra" and isinstance(keyword.value, ast.Dict):
-                for key, value in zip(keyword.value.keys, keyword.value.values, strict=True):
-                    name = key.value if isinstance(key, ast.Constant) else ""
-                    yield from self._misnamed(node, str(name), value)
-            elif keyword.arg and keyword.arg not in _OPTIONS_OF_LOGGING:
+            if keyword.arg and (keyword.arg not in _OPTIONS_OF_LOGGING or isinstance(keyword.value, ast.Dict)):
                 yield from self._misnamed(node, keyword.arg, keyword.value)
 
     def _unnamed(self, node: ast.Call, message: ast.expr | None, args: list[ast.expr]) -> Iterator[Remark]:
@@ -196,15 +195,20 @@ class Check(ast.NodeVisitor):
             return
         named = placeholders(message.value)
         if len(args) == 1 and isinstance(args[0], ast.Dict):
-            for key, value in zip(args[0].keys, args[0].values, strict=True):
-                yield from self._misnamed(node, str(key.value) if isinstance(key, ast.Constant) else "", value)
+            yield from self._misnamed(node, "", args[0])
             return
         for place, value in enumerate(args):
             word = named[place] if len(named) == len(args) else ""
             yield from self._misnamed(node, word, value)
 
     def _misnamed(self, node: ast.Call, name: str, value: ast.expr) -> Iterator[Remark]:
-        """A value under a name by which nobody would know it. Objects are known by their class."""
+        """A value under a name by which nobody would know it. Objects are known by their class, values of a mapping by
+        their keys.
+        """
+        if isinstance(value, ast.Dict):
+            for key, inner in zip(value.keys, value.values, strict=True):
+                yield from self._misnamed(node, str(key.value) if isinstance(key, ast.Constant) else "", inner)
+            return
         held = self._values.held_by(value)
         if held and not self._values.object_in(value) and not (mark_for(name) or self._knowledge.is_field(name)):
             under = f'"{name}"' if name else "no name"

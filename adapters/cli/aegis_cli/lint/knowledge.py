@@ -16,7 +16,8 @@ _TAXONOMIES: Final = frozenset(("PHI", "PII", "SECRET", "FINANCIAL", "INTERNAL")
 #: Fields of these names are marked in many classes, and variables of these names hold anything.
 _TOO_COMMON: Final = frozenset(
     "name names value text id code date status type result results note notes line lines address city key data title "
-    "to kind label number reason details user token state description content body message subject url time".split()
+    "to target kind label number reason details user token state description content body message subject url "
+    "time".split()
 )
 
 

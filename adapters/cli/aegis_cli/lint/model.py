@@ -36,6 +36,12 @@ class Remark:
     code: str
     says: str
     last_line: int = 0
+    fix: str = ""  #: the words to write here, where the rule's own example says too little
+
+    @property
+    def instead(self) -> str:
+        """What to write in its place."""
+        return self.fix or _INSTEAD[self.code]
 
 
 RULES: Final = (
@@ -67,4 +73,5 @@ RULES: Final = (
     Rule("AEG011", "A field that is called like an identifier or a finding and bears no mark.", "mrn: Mrn"),
 )
 
+_INSTEAD: Final = {rule.code: rule.instead for rule in RULES}
 CODES: Final = frozenset(rule.code for rule in RULES)

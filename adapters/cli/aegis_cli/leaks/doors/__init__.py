@@ -5,6 +5,7 @@ from typing import Final
 from aegis_cli.leaks.doors import (
     celery,
     classes,
+    code,
     django,
     fastapi,
     flask,
@@ -22,6 +23,7 @@ from aegis_cli.leaks.model import Door
 
 DOORS: Final[tuple[Door, ...]] = (
     *classes.DOORS,
+    *code.DOORS,
     *pydantic.DOORS,
     *standard_logging.DOORS,
     *structlog.DOORS,

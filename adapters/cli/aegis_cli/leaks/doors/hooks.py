@@ -13,7 +13,8 @@ from aegis_cli.leaks.model import Door, Opening
 
 
 def _is_the_interpreters(hook: Any) -> bool:
-    return getattr(hook, "__module__", None) in {"sys", "_thread", "threading"}
+    """Whether a hook prints what Python prints; Sentry's calls the one that was there before it."""
+    return getattr(hook, "__module__", None) in {"sys", "_thread", "threading", "sentry_sdk.integrations.excepthook"}
 
 
 def uncaught(application: Application) -> Iterable[Opening]:

@@ -32,11 +32,14 @@ class Talkative:
     line: tuple[str, Callable[[Application], tuple[Any, ...]]]
     fix: str
 
-    def look(self, application: Application) -> Iterable[Opening]:
+    def look(self, application: Application) -> Iterable[Opening] | None:
         """The logger, if such a line would be written."""
+        if self.logger.startswith("django.") and not application.module("django.conf").settings.configured:
+            return None  # loaded by something that serves Django, too
         message, arguments = self.line
         if is_written(logging.getLogger(self.logger), self.level, message, arguments(application)):
-            yield Opening(f'logger "{self.logger}"')
+            return [Opening(f'logger "{self.logger}"')]
+        return []
 
 
 def quieter(logger: str, level: str) -> str:

@@ -15,11 +15,15 @@ _ATOMS_WITH_PATH: Final = ("%(r)s", "%(U)s", "%(q)s", "%(f)s")
 _GUNICORN: Final = "gunicorn.conf.py"
 
 
-def uvicorn_lines(application: Application) -> Iterable[Opening]:
+def uvicorn_lines(application: Application) -> Iterable[Opening] | None:
     """Uvicorn makes its handler before it imports the application, which may still put a filter on the logger."""
+    starlette = application.module("starlette.applications")
+    if application.module("uvicorn") is None and not application.instances(starlette.Starlette):
+        return None
     sample = ("127.0.0.1:1", "GET", f"/{TRACER}", "1.1", 200)
     if survives(logging.getLogger("uvicorn.access"), '%s - "%s %s HTTP/%s" %d', sample):
-        yield Opening('logger "uvicorn.access"')
+        return [Opening('logger "uvicorn.access"')]
+    return []
 
 
 def gunicorn_lines(application: Application) -> Iterable[Opening] | None:

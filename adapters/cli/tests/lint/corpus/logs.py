@@ -55,6 +55,8 @@ def unnamed(mrn, patient, order, diagnosis):
     log.info("coded", code=diagnosis)  # expect: AEG002
     log.info("coded", diagnosis=diagnosis)
     log.info("found", order=order, count=3)
+    log.info("admitted", request={"mrn": mrn, "ward": "4B"})
+    log.info("admitted", request={"who": mrn})  # expect: AEG002
     who = mrn
     log.info("admitted", who=who)  # miss: AEG002
 
