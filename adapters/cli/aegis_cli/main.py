@@ -31,8 +31,12 @@ Settings are the AEGIS_* variables of the environment. Exit codes: 0 done, 1 the
 """
 
 
-def make_app() -> App:
-    """The application with every command, none of them imported."""
+def make_app(called: str = "") -> App:
+    """The application with every command, none of them imported.
+
+    Arguments:
+        called: the command that will be: it speaks for itself, and not by its line in ``aegis --help``.
+    """
     app = App(
         name="aegis",
         help=_HELP,
@@ -45,7 +49,7 @@ def make_app() -> App:
         backend="asyncio",
     )
     for name, (place, line) in COMMANDS.items():
-        app.command(place, name=name, help=line)
+        app.command(place, name=name, help=None if name == called else line)
     app.register_install_completion_command(help="Teach your shell to complete aegis (bash, zsh, fish, PowerShell).")
     return app
 
@@ -53,9 +57,10 @@ def make_app() -> App:
 def run(arguments: "Sequence[str]", /) -> int:
     """Run one command line, without the program's name, to its exit code."""
     as_json = "--json" in arguments[: arguments.index("--") if "--" in arguments else len(arguments)]
+    called = next((word for word in arguments if not word.startswith("-")), "")
 
     def work() -> object:
-        return make_app()(list(arguments), console=console(unwrapped=False))
+        return make_app(called)(list(arguments), console=console(unwrapped=False))
 
     return ending(work, lambda failure: tell(failure, as_json=as_json))
 

@@ -45,7 +45,7 @@ def console(*, to_stderr: bool = False, unwrapped: bool = True) -> "Console":
         file=stream,
         force_terminal=is_terminal,
         color_system="auto" if is_terminal else None,
-        width=None if is_terminal else _UNWRAPPED if unwrapped else 100,
+        width=None if is_terminal else _UNWRAPPED if unwrapped else 120,
         markup=False,
         emoji=False,
         highlight=False,

@@ -30,7 +30,7 @@ class Revealed(AuditEvent):
 def _purpose(_type: Any, tokens: Sequence[Token]) -> Purpose:
     said = tokens[0].value
     for purpose in Purpose:
-        if said.upper() in {purpose.value, purpose.name}:
+        if said.upper().replace("-", "_") in {purpose.value, purpose.name}:
             return purpose
     raise ValueError(f"must be one of {', '.join(purpose.value for purpose in Purpose)}")
 
@@ -46,7 +46,11 @@ class Revealing:
     purpose: Annotated[
         Purpose | None,
         Parameter(
-            name="--purpose", converter=_purpose, n_tokens=1, help="A code of HL7 PurposeOfUse: TREAT, HOPERAT …"
+            name="--purpose",
+            converter=_purpose,
+            n_tokens=1,
+            show_choices=False,
+            help="A code of HL7 PurposeOfUse: TREAT, HOPERAT …",
         ),
     ] = None
     principal: Annotated[str | None, Parameter(name="--as", help="Who looks, as the trail knows them.")] = None

@@ -77,7 +77,8 @@ def test_reasons_without_reveal_are_usage(aegis):
 
 def test_a_purpose_is_a_code_or_its_name_and_a_wrong_one_is_not_repeated(aegis):
     assert aegis("peek", *WHOLE).exit == 0
-    assert aegis("peek", "--reveal", "--purpose", "emergency", "--as", "a", "--reason", "b").exit == 0
+    for said in ("emergency", "care-management", "hoperat"):
+        assert aegis("peek", "--reveal", "--purpose", said, "--as", "a", "--reason", "b").exit == 0
     ended = aegis("peek", "--reveal", "--purpose", NAME, "--as", "a", "--reason", "b")
     assert ended.exit == Exit.USAGE
     assert "TREAT" in ended.err

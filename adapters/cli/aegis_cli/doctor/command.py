@@ -12,8 +12,12 @@ from aegis_cli.output import AsJson, Output
 
 def doctor(
     *,
-    deadline: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=600))] = 5.0,
-    verbose: Annotated[bool, Parameter(negative=())] = False,
+    deadline: Annotated[
+        float, Parameter(validator=validators.Number(gt=0, lte=600), help="Seconds for each part; all run at once.")
+    ] = 5.0,
+    verbose: Annotated[
+        bool, Parameter(negative=(), help="Also list every setting with its source, and every installed adapter.")
+    ] = False,
     as_json: AsJson = False,
 ) -> Exit:
     """Is everything connected as you think it is?
@@ -27,13 +31,6 @@ def doctor(
     "installed": {port: [scheme]}, "problems": [{"setting": str, "expected": str, "source": str, "hint": str}],
     "rows": [{"name": str, "state": "ok" | "note" | "missing" | "degraded" | "down" | "failed" | "damaged" | "skipped",
     "url"?: str, "variable"?: str, "detail": str, "facts": {name: value}}]}
-
-    Parameters
-    ----------
-    deadline
-        Seconds for each part; all are looked at at once.
-    verbose
-        Also list every setting with its source, and every adapter that is installed.
     """
     out = Output(as_json=as_json)
     with out.progress("looking") as at:
