@@ -21,7 +21,8 @@ def install_logging(logger: logging.Logger | None = None, /, *, redaction: Redac
     Handlers, not filters on a logger: those never see a record that comes from below. A handler added later needs
     another call; doing it twice does nothing. Arguments, extras and exceptions of a record are redacted in a copy:
     arguments of marked types and after ``name=``, extras by name and type; of an exception types and places stay. The
-    message itself is a constant of the program and stays as it is.
+    message itself is a constant of the program and stays as it is; only of those of asyncio, which are none, the
+    beginning stays.
 
     Arguments:
         logger: only the handlers of this logger.
@@ -102,6 +103,8 @@ def _message(record: logging.LogRecord, redaction: Redaction) -> tuple[str, Any]
     shown: Any
     if not isinstance(message, str):
         return str(redaction.value(None, message)), None
+    if record.name == "asyncio":
+        return _of_asyncio(message, args, redaction)
     if not args:
         return message, args
     shown = redaction.fields(args) if isinstance(args, Mapping) else _positional(message, args, redaction)
@@ -111,6 +114,16 @@ def _message(record: logging.LogRecord, redaction: Redaction) -> tuple[str, Any]
         # A marker stands where a number was wanted, or the call was wrong from the start.
         return _loosened(message, shown)
     return message, shown
+
+
+def _of_asyncio(message: str, args: Any, redaction: Redaction) -> tuple[str, None]:
+    """Its messages are no constants: they go on with the repr of arguments of callbacks, of results, of errors."""
+    from aegis_core.marks.hooks import known_beginning
+
+    if not args:
+        return known_beginning(message), None
+    shown = ["[text]" if isinstance(value, str) else value for value in _positional(message, args, redaction)]
+    return _loosened(message, tuple(shown))
 
 
 def _positional(message: str, args: tuple[object, ...], redaction: Redaction) -> tuple[object, ...]:

@@ -19,6 +19,10 @@ _LOOP_MESSAGES: Final = (
     "Exception in callback",
     "Unhandled exception in client_connected_cb",
     "Fatal error on transport",
+    "Using selector",
+    "An error occurred during closing of asynchronous generator",
+    "socket.send() raised exception.",
+    "Executing",
 )
 
 
@@ -53,13 +57,17 @@ def report_loop_error(loop: "asyncio.AbstractEventLoop", context: Mapping[str, A
     """Log what an asyncio loop reports, without text and values: a handler for ``loop.set_exception_handler``."""
     import logging
 
-    said = str(context.get("message", ""))
-    message = next((known for known in _LOOP_MESSAGES if said.startswith(known)), "Exception in the event loop")
+    message = known_beginning(str(context.get("message", "")))
     running = getattr(context.get("task") or context.get("future"), "get_coro", lambda: None)()
     called = getattr(context.get("handle"), "_callback", None)
     where = getattr(running, "__qualname__", None) or getattr(called, "__qualname__", None)
     lines = [f"{message} ({where})" if where else message, describe(context.get("exception"))]
-    logging.getLogger("asyncio").error("%s", "\n".join(filter(None, lines)))
+    logging.getLogger("aegis_core.marks").error("\n".join(filter(None, lines)))
+
+
+def known_beginning(said: str) -> str:
+    """Give what asyncio always says of such an event, without what follows."""
+    return next((known for known in _LOOP_MESSAGES if said.startswith(known)), "[a message of asyncio]")
 
 
 def _uncaught(kind: type[BaseException], exc: BaseException, traceback: object) -> None:

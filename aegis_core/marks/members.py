@@ -37,9 +37,10 @@ class Members:
             class variables, aliases of computed fields.
         extra: the annotation of what an instance may hold besides its members.
         shown: whether the class is written even where none of its members bears a mark.
+        closed: whether these are all: a query puts what it computed on an instance, under names of its own.
     """
 
-    __slots__ = ("access", "extra", "members", "scope", "shown", "unwritten")
+    __slots__ = ("access", "closed", "extra", "members", "scope", "shown", "unwritten")
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Members:
         unwritten: Iterable[tuple[str, object]] = (),
         extra: object = None,
         shown: bool = True,
+        closed: bool = False,
     ) -> None:
         self.access: Access = access
         self.members = members
@@ -57,6 +59,7 @@ class Members:
         self.unwritten = [*unwritten, *_unwritten(members, scope)]
         self.extra = extra
         self.shown = shown
+        self.closed = closed
 
 
 def members_of(type_: type) -> Members | None:
@@ -165,7 +168,7 @@ def _django(type_: typing.Any, own: Scope) -> Members:
         given = getattr(field, "data_class", None)
         given = given if isinstance(given, DataClass) else None
         members[field.attname] = Member(own.annotation(field.name), given, (field.name, field.column))
-    return Members("state", members, own, shown=False)
+    return Members("state", members, own, shown=False, closed=True)
 
 
 def _sqlalchemy(type_: typing.Any) -> Members:
@@ -198,7 +201,7 @@ def _sqlalchemy(type_: typing.Any) -> Members:
             except Unresolvable:
                 annotation = None
             members[name] = Member(annotation)
-    return Members("state", members, scope)
+    return Members("state", members, scope, closed=True)
 
 
 def _marked_in(described: typing.Any) -> DataClass | None:

@@ -9,6 +9,7 @@ from keyword import iskeyword
 from types import MemberDescriptorType
 from typing import Any, Protocol
 
+from aegis_core.marks.names import LEARNED
 from aegis_core.marks.port import Redactor
 from aegis_core.marks.redactors import Pseudonym
 from aegis_core.marks.shapes import Field, Shape
@@ -64,7 +65,7 @@ def _generated(shape: Shape, rules: Rules, careful: Plan) -> Plan:
         "nested": rules.nested,
         "loose": rules.loose,
         "marked": rules.marked,
-        "open_": _open(rules),
+        "open_": _open(rules, UNKNOWN.GENERIC),
         "careful": careful,
         "extras": _extras(shape, rules),
     }
@@ -121,16 +122,17 @@ def _closed(field: Field) -> DataClass | None:
     return None if field.data_class is None or field.data_class.taxonomy == "public" else field.data_class
 
 
-def _open(rules: Rules) -> Callable[[object, Walk | None], object]:
-    """A value whose type is a variable that nobody filled in: objects follow their plans, the rest is erased."""
+def _open(rules: Rules, unknown: DataClass) -> Callable[[object, Walk | None], object]:
+    """A value of which nobody said what it is: objects follow their plans, the rest is erased."""
 
     def write(value: object, walk: Walk | None) -> object:
-        kind = type(value)
-        if value is None or kind is bool:
+        if value is None or type(value) is bool:
             return value
-        if kind is list or kind is tuple:
-            return [write(item, walk) for item in value]  # type: ignore[attr-defined]
-        return rules.nested(value, walk) if rules.typed(kind) else UNKNOWN.GENERIC.marker
+        if rules.typed(type(value)):
+            return rules.nested(value, walk)
+        if isinstance(value, list | tuple | set):
+            return [write(item, walk) for item in value]
+        return unknown.marker
 
     return write
 
@@ -154,7 +156,7 @@ def _field_value(field: Field, value: object, rules: Rules, walk: Walk) -> objec
     if data_class is not None:
         return rules.marked(value, data_class)
     if field.is_open:
-        return _open(rules)(value, walk)
+        return _open(rules, UNKNOWN.GENERIC)(value, walk)
     if field.is_loose:
         return rules.loose(field.name, value, walk)
     return value if type(value) in SCALARS else rules.nested(value, walk)
@@ -197,6 +199,7 @@ def _by_items(shape: Shape, rules: Rules) -> Plan:
     """The plan over what an instance holds at this moment: its ``__dict__``, or a TypedDict's own items."""
     fields = {field.name: field for field in shape.fields}
     is_mapping = shape.access == "mapping"
+    undeclared = _open(rules, UNKNOWN.UNDECLARED)
 
     def plan(o: Any, w: Walk | None = None) -> object:
         walk = w or Walk(o)
@@ -210,7 +213,8 @@ def _by_items(shape: Shape, rules: Rules) -> Plan:
                 if field is not None:
                     written[field.name] = _field_value(field, value, rules, walk)
                 elif is_mapping or not str(name).startswith("_"):
-                    written[str(name)] = rules.loose(name, value, walk)
+                    erased = shape.closed and name not in LEARNED and name not in rules.keep
+                    written[str(name)] = undeclared(value, walk) if erased else rules.loose(name, value, walk)
             return written
         except Exception:  # noqa: BLE001 - a plan never raises
             return UNKNOWN.UNRESOLVED.marker

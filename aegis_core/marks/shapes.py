@@ -27,12 +27,19 @@ class Field:
 class Shape:
     """The fields of a class."""
 
-    __slots__ = ("access", "extra", "fields", "missing")
+    __slots__ = ("access", "closed", "extra", "fields", "missing")
 
     def __init__(
-        self, access: Access, fields: Iterable[Field], missing: Iterable[str] = (), extra: DataClass | None = None
+        self,
+        access: Access,
+        fields: Iterable[Field],
+        missing: Iterable[str] = (),
+        *,
+        extra: DataClass | None = None,
+        closed: bool = False,
     ) -> None:
         self.access: Access = access
+        self.closed = closed  # what an instance holds besides its fields was put there by a query
         self.fields = tuple(fields)
         self.extra = extra  # the class of everything that an instance holds besides its fields
         self.missing = tuple(missing)  # annotations that can't be resolved; then every field is erased
@@ -148,7 +155,8 @@ def _read(type_: type, *, quiet: bool) -> Shape | None:
     if missing:
         for field in fields.values():
             field.data_class = field.data_class or UNKNOWN.UNRESOLVED
-    shape = Shape(declared.access, fields.values(), missing, _class_of(declared.scope, declared.extra))
+    extra = _class_of(declared.scope, declared.extra)
+    shape = Shape(declared.access, fields.values(), missing, extra=extra, closed=declared.closed)
     _learn_nested(type_, shape, nested)
     return shape
 

@@ -172,5 +172,6 @@ class UNKNOWN:
     UNRESOLVED: "Final" = DataClass("unknown", "unresolved")  #: an annotation that names nothing we can find
     AMBIGUOUS: "Final" = DataClass("unknown", "ambiguous")  #: one name or field with several classes
     GENERIC: "Final" = DataClass("unknown", "generic")  #: a type variable that nobody has filled in
+    UNDECLARED: "Final" = DataClass("unknown", "undeclared")  #: what an ORM put on an instance besides its columns
     ELEMENT: "Final" = DataClass("unknown", "element")  #: a FHIR element or resource that no table knows
     EXCEPTION: "Final" = DataClass("unknown", "exception")  #: the text of an exception, which may quote any value

@@ -291,6 +291,31 @@ def test_old_columns_column_properties_synonyms_and_hybrids():
     assert {LEARNED.get(name) for name in ("called", "on_the_door")} == {PHI.NAME}
 
 
+def test_what_a_query_puts_on_an_instance_besides_its_columns_is_erased():
+    class Ward(Base):
+        __tablename__ = "ward"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        code: Mapped[str]
+
+    class Patient(Base):
+        __tablename__ = "ward_patient"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        who: Mapped[PatientName]
+
+    marks_of(Patient)
+    ward: Any = Ward(id=1, code="4B")
+    ward.first_in_bed, ward.who, ward.patients, ward.any_free = VALUE, VALUE, [Patient(id=2, who=VALUE), VALUE], True
+    assert written(ward) == {
+        "id": 1,
+        "code": "4B",
+        "first_in_bed": "[unknown.undeclared]",
+        "who": "[phi.name]",
+        "patients": [{"id": 2, "who": "[phi.name]"}, "[unknown.undeclared]"],
+        "any_free": True,
+    }
+    assert Redaction(keep=["first_in_bed"]).value(None, ward)["first_in_bed"] == VALUE  # type: ignore[index]
+
+
 @dataclasses.dataclass
 class Address:
     street: Annotated[str, PHI.ADDRESS]

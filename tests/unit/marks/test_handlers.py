@@ -194,3 +194,19 @@ def test_without_a_logger_every_handler_of_the_process_is_reached():
         undo()
         other.handlers.clear()
         logging.getLogger().removeHandler(ours)
+
+
+def test_what_asyncio_says_loses_what_it_quotes():
+    def message(text, *args):
+        record = logging.LogRecord("asyncio", logging.ERROR, "f", 1, text, args, None)
+        return redact_record(record).getMessage()
+
+    quoted = "Exception in callback admit('Somchai')\nhandle: <Handle admit('Somchai')>"
+    assert message(quoted) == "Exception in callback"
+    assert message("Task exception was never retrieved\nfuture: <Task exception=ValueError('Somchai')>") == (
+        "Task exception was never retrieved"
+    )
+    assert message("something new: Somchai") == "[a message of asyncio]"
+    assert message("Executing %s took %.3f seconds", "<Handle admit('Somchai')>", 0.25) == (
+        "Executing [text] took 0.25 seconds"
+    )
