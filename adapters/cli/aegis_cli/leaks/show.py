@@ -7,40 +7,36 @@ from rich.text import Text
 
 from aegis_cli import sarif
 from aegis_cli.leaks.doors import DOORS
-from aegis_cli.leaks.model import Finding, Report, State
+from aegis_cli.leaks.model import Opening, Report, State
 from aegis_cli.output import BAD, FAINT, OK, WARN, Json, plain, table
 
 _STYLES = {State.OK: OK, State.OPEN: BAD, State.IGNORED: WARN, State.NOT_USED: FAINT}
 
 
 def rows(report: Report, /) -> list[Sequence[str | Text]]:
-    """A row a place; doors that are not used are counted below, not listed."""
+    """A row a door, and below it a row for each place where it is open, with the line that closes it there.
+
+    Doors that are not used are counted below, not listed.
+    """
     marks = "1 field" if report.marked_fields == 1 else f"{report.marked_fields} fields"
     classes = "1 class" if report.marked_classes == 1 else f"{report.marked_classes} classes"
-    made: list[Sequence[str | Text]] = []
-    if report.marked_fields:
-        made.append(("marks", f"{marks} on {classes}", "", Text("ok", style=OK), ""))
-    else:
-        made.append(("marks", "no field of yours bears a mark", "", Text("none", style=WARN), "→ mrn: Mrn"))
+    made: list[Sequence[str | Text]] = [
+        ("marks", f"{marks} on {classes}", Text("ok", style=OK))
+        if report.marked_fields
+        else ("marks", "no field of yours bears a mark, such as mrn: Mrn", Text("none", style=WARN))
+    ]
     for finding in report.used:
-        made += _rows(finding)
+        reason = f" ({plain(finding.reason)})" if finding.reason else ""
+        made.append((finding.door, f"{finding.leaks}{reason}", Text(finding.state, style=_STYLES[finding.state])))
+        if finding.state is State.OPEN:
+            made += [("", _place(each), "") for each in finding.openings]
     return made
 
 
-def _rows(finding: Finding) -> list[Sequence[str | Text]]:
-    state = Text(finding.state, style=_STYLES[finding.state])
-    if finding.state is not State.OPEN:
-        return [(finding.door, finding.leaks, "", state, plain(finding.reason))]
-    return [
-        (finding.door, finding.leaks, plain(_where(finding, index)), state, f"→ {plain(each.fix)}")
-        for index, each in enumerate(finding.openings)
-    ]
-
-
-def _where(finding: Finding, index: int) -> str:
-    each = finding.openings[index]
-    place = f"{each.file}:{each.line}" if each.line else each.file
-    return f"{each.where} ({place})" if place else each.where
+def _place(opening: Opening) -> Text:
+    place = f"{opening.file}:{opening.line}" if opening.line else opening.file
+    where = f"{opening.where} ({place})" if place else opening.where
+    return Text.assemble((f"  {plain(where)} ", FAINT), f"→ {plain(opening.fix)}", overflow="fold")
 
 
 def shown(report: Report, /) -> tuple[Any, ...]:
@@ -49,7 +45,7 @@ def shown(report: Report, /) -> tuple[Any, ...]:
     count = len(report.open)
     last = f"{count} of {len(report.used)} doors {'is' if count == 1 else 'are'} open"
     return (
-        table("door", "what leaves", "where", "state", "", rows=rows(report)),
+        table("door", "what leaves", "state", rows=rows(report)),
         Text.assemble((last, BAD if count else OK), (f"; {unused} others belong to what is not used", FAINT)),
     )
 

@@ -55,17 +55,22 @@ class Check(ast.NodeVisitor):
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         outer = self._values.marked, self._values.objects
-        marked, objects = set(outer[0]), set(outer[1])
+        marked, objects = set(outer[0]), dict(outer[1])
         for parameter in parameters(node):
             if parameter.annotation is None:
                 continue
             if is_marked(parameter.annotation):
                 marked.add(parameter.arg)
-            elif self._knowledge.is_object(last_name(parameter.annotation)):
-                objects.add(parameter.arg)
+            elif known := self._knowledge.class_of(last_name(parameter.annotation)):
+                objects[parameter.arg] = known
         self._values.marked, self._values.objects = marked, objects
         self.generic_visit(node)
         self._values.marked, self._values.objects = outer
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        if isinstance(node.value, ast.Call) and (known := self._knowledge.class_of(last_name(node.value.func))):
+            self._values.objects.update({target.id: known for target in node.targets if isinstance(target, ast.Name)})
+        self.generic_visit(node)
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         self._caught.append(node.name or "")
@@ -177,7 +182,9 @@ class Check(ast.NodeVisitor):
 
     def _log_remarks(self, node: ast.Call, args: list[ast.expr]) -> Iterator[Remark]:
         message = args[0] if args else None
-        if isinstance(message, _MADE_OF_TEXT) and (held := self._values.held_by(message)):
+        if isinstance(message, _MADE_OF_TEXT) and (
+            held := self._values.held_by(message) or self._values.shown_in(message)
+        ):
             yield self._remark(node, "AEG001", f"{held} is written into the message")
         keywords = [keyword for keyword in node.keywords if keyword.arg not in _OPTIONS_OF_LOGGING]
         for value in (*args, *(keyword.value for keyword in keywords)):

@@ -17,7 +17,7 @@ def ignores(file: str, source: str, /) -> tuple[dict[int, frozenset[str]], list[
         return {}, []
     found: dict[int, frozenset[str]] = {}
     wrong: list[Remark] = []
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    for token in _tokens(source):
         if token.type != tokenize.COMMENT or not (comment := _COMMENT.search(token.string)):
             continue
         codes = frozenset(code.strip() for code in (comment["codes"] or "").split(",") if code.strip())
@@ -29,6 +29,13 @@ def ignores(file: str, source: str, /) -> tuple[dict[int, frozenset[str]], list[
         else:
             found[line] = codes
     return found, wrong
+
+
+def _tokens(source: str) -> list[tokenize.TokenInfo]:
+    try:
+        return list(tokenize.generate_tokens(io.StringIO(source).readline))
+    except (tokenize.TokenError, SyntaxError):  # what the parser forgives
+        return []
 
 
 def is_ignored(remark: Remark, found: dict[int, frozenset[str]], /) -> bool:

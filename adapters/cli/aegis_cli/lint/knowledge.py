@@ -27,6 +27,7 @@ class Knowledge:
     def __init__(self) -> None:
         self.fields: set[tuple[str, ...]] = set()
         self.classes: set[tuple[str, ...]] = set()
+        self.guarded: set[tuple[str, ...]] = set()  # those of them whose text tells nothing
 
     def learn(self, tree: ast.Module) -> None:
         """Read the classes of a module."""
@@ -40,6 +41,8 @@ class Knowledge:
             ]
             if marked:
                 self.classes.add(words(node.name))
+                if any("guarded" in ast.dump(each) for each in node.decorator_list):
+                    self.guarded.add(words(node.name))
             for name in marked:
                 if name not in _TOO_COMMON:
                     self.fields.add(words(name))
@@ -48,10 +51,10 @@ class Knowledge:
         """Whether a name is that of a marked field."""
         return words(name) in self.fields
 
-    def is_object(self, name: str) -> bool:
-        """Whether a variable is called like a class with marked fields: ``lab_order`` for ``LabOrder``."""
+    def class_of(self, name: str) -> tuple[str, ...]:
+        """The class with marked fields that a name says: ``lab_order`` and ``LabOrder``; empty if it says none."""
         said = words(name)
-        return said in self.classes or said[-1:] in self.classes
+        return next((each for each in (said, said[-1:]) if each in self.classes), ())
 
 
 def _classes(body: Iterable[ast.stmt]) -> Iterator[ast.ClassDef]:

@@ -65,7 +65,11 @@ def lint(paths: Sequence[Path], /) -> Linted:
         if source is None or tree is None:
             unreadable.append(str(path))
             continue
-        remarks += _remarks(str(path), source, tree, knowledge)
+        try:
+            remarks += _remarks(str(path), source, tree, knowledge)
+        except RecursionError:  # nested deeper than anybody writes
+            unreadable.append(str(path))
+            continue
         lines += source.count("\n") + 1
     return Linted(len(files) - len(unreadable), lines, tuple(sorted(remarks)), tuple(unreadable))
 

@@ -27,7 +27,7 @@ class Values:
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
         self.marked: set[str] = set()  # names in the present function that an annotation marks
-        self.objects: set[str] = set()  # names in it that an annotation says are of a class with marked fields
+        self.objects: dict[str, tuple[str, ...]] = {}  # names in it that hold an object with marked fields → its class
 
     def held_by(self, node: ast.expr | None) -> str:
         """The name by which a value is known that lies in an expression; empty if none does."""
@@ -87,9 +87,24 @@ class Values:
 
     def _object(self, node: ast.expr) -> str:
         name = last_name(node)
-        if name in self.objects or (name and (name in _PERSON_WORDS or self._knowledge.is_object(name))):
-            return name
-        return ""
+        is_known = name in self.objects or name in _PERSON_WORDS or (name and self._knowledge.class_of(name))
+        return name if is_known else ""
+
+    def shown_in(self, node: ast.expr | None) -> str:
+        """The name of a marked object whose own text, which is not guarded, a text is made of."""
+        match node:
+            case ast.JoinedStr(values=parts):
+                return next((found for part in parts if (found := self.shown_in(part))), "")
+            case (
+                ast.FormattedValue(value=ast.Name(id=name))
+                | ast.Call(func=ast.Name(id="str" | "repr"), args=[ast.Name(id=name)])
+            ):
+                known = self.objects.get(name) or self._knowledge.class_of(name)
+                return name if known and known not in self._knowledge.guarded else ""
+            case ast.BinOp(left=left, op=ast.Add() | ast.Mod(), right=right):
+                return self.shown_in(left) or self.shown_in(right)
+            case _:
+                return ""
 
     def _first(self, parts: "list[ast.expr]") -> str:
         return next((found for part in parts if (found := self.held_by(part))), "")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import structlog
 
-from aegis_core import LabResult, Mrn
+from aegis_core import LabResult, Mrn, guarded
 
 logger = logging.getLogger(__name__)
 log = structlog.get_logger()
@@ -66,6 +66,11 @@ class Order:
     finding: LabResult
 
 
+@guarded
+class Silent:
+    mrn: Mrn
+
+
 def by_annotation(subject: Mrn, other: str, request: Order):
     logger.info(f"admitted {subject}")  # expect: AEG001
     logger.info(f"admitted {other}")
@@ -73,6 +78,12 @@ def by_annotation(subject: Mrn, other: str, request: Order):
     log.info("ordered", request=vars(request))  # expect: AEG003
     log.info("ordered", finding=request.finding)
     logger.info(f"found {request.finding}")  # expect: AEG001
+    made = Order(mrn=subject)
+    logger.info(f"made {made}")  # expect: AEG001
+    logger.info(f"asked {request}")  # expect: AEG001
+    quiet = Silent(mrn=subject)
+    logger.info(f"made {quiet}")
+    log.info("made", order=vars(quiet))  # expect: AEG003
 
 
 def dumped(patient, order, settings):

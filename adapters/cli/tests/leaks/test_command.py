@@ -1,0 +1,201 @@
+"""`aegis leaks` as people call it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from aegis_cli.leaks import NotImportable, State, inspect_application
+from aegis_cli.leaks.application import Application
+from aegis_cli.leaks.child import look
+from aegis_cli.leaks.doors import DOORS
+from aegis_cli.leaks.model import Door
+
+OPEN = """\
+from dataclasses import dataclass
+from aegis_core import Mrn
+
+@dataclass
+class Patient:
+    mrn: Mrn
+"""
+
+CLOSED = """\
+import logging, sys, threading
+from dataclasses import dataclass
+from aegis_core import Mrn, guarded, install_logging
+
+install_logging()
+log = logging.getLogger("app")
+sys.excepthook = lambda *caught: log.critical("uncaught", exc_info=caught)
+threading.excepthook = lambda caught: log.critical("uncaught", exc_info=caught[:3])
+sys.unraisablehook = lambda caught: log.critical("uncaught", exc_info=caught[:3])
+
+@guarded
+@dataclass
+class Patient:
+    mrn: Mrn
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    def write(**files):
+        for name, text in files.items():
+            path = tmp_path / name.replace("__", "/").replace("_toml", ".toml")
+            path = path if path.suffix else path.with_suffix(".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return tmp_path
+
+    return write
+
+
+def test_an_application_with_open_doors_ends_with_1_and_says_the_line_that_closes_each(aegis, project):
+    project(app=OPEN)
+    ended = aegis("leaks", "app")
+    assert ended.exit == 1
+    lines = [line.split() for line in ended.out.splitlines()]
+    row = next(index for index, words in enumerate(lines) if words[0] == "classes.repr")
+    assert lines[row][-1] == "open"
+    assert lines[row + 1] == ["Patient", "(app.py:4)", "→", "@guarded"]
+    assert "doors are open" in ended.out
+
+
+def test_an_application_whose_doors_are_closed_ends_with_0(aegis, project):
+    project(app=CLOSED)
+    ended = aegis("leaks", "app")
+    assert ended.exit == 0, ended.out
+    assert "0 of" in ended.out
+
+
+def test_the_answer_for_machines_has_every_door_with_its_state(aegis, project):
+    project(app=OPEN)
+    ended = aegis("leaks", "app", "--json")
+    assert ended.exit == 1
+    doors = {door["door"]: door for door in ended.document["doors"]}
+    assert set(doors) == {door.id for door in DOORS}
+    assert doors["celery.headers"]["state"] == "not used"
+    assert doors["classes.repr"] == {
+        "door": "classes.repr",
+        "state": "open",
+        "leaks": "marked fields in repr(), so in logs and tracebacks",
+        "reason": "",
+        "openings": [{"where": "Patient", "fix": "@guarded", "file": "app.py", "line": 4}],
+    }
+    assert ended.document["marks"] == {"fields": 1, "classes": 1}
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import nothing_of_this_name", "there is no module 'nothing_of_this_name'"),
+        ("raise ValueError('MRN-7Q4X')", "ValueError while it is imported"),
+        ("raise SystemExit(3)", "it ends the program while it is imported"),
+        ("def broken(:", "SyntaxError while it is imported"),
+        ("import os\nos._exit(7)", "ended with 7 and said nothing"),
+        (
+            "import socket\nsocket.create_server(('127.0.0.1', 51999))",
+            "it starts a server while it is imported",
+        ),
+    ],
+)
+def test_what_can_t_be_imported_is_one_clear_line_without_values(aegis, project, source, said):
+    project(app=source)
+    ended = aegis("leaks", "app")
+    assert ended.exit == 2
+    assert said in ended.err
+    assert len(ended.err.splitlines()) == 1
+    assert "MRN-7Q4X" not in ended.err + ended.out
+    assert "Traceback" not in ended.err
+
+
+def test_what_an_import_prints_is_not_shown(aegis, project):
+    project(app="print('MRN-7Q4X')\nimport sys\nsys.stderr.write('MRN-7Q4X')")
+    ended = aegis("leaks", "app")
+    assert "MRN-7Q4X" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    "target", ["clinic.app", "clinic.app:app", "clinic/app.py", "clinic/app.py:app", "clinic.app:make()"]
+)
+def test_a_target_is_named_as_servers_take_it(project, target):
+    folder = project(clinic____init__="", clinic__app=f"{OPEN}\napp = object()\ndef make():\n    return Patient('x')")
+    report = inspect_application(target, here=folder)
+    assert report.marked_fields == 1
+    assert next(each for each in report.findings if each.door == "classes.repr").state is State.OPEN
+
+
+def test_a_name_that_the_module_does_not_have_is_said(project):
+    with pytest.raises(NotImportable, match="AttributeError"):
+        inspect_application("app:nothing", here=project(app=OPEN))
+
+
+def test_a_factory_s_application_is_looked_at(project):
+    folder = project(app="from fastapi import FastAPI\ndef make():\n    return FastAPI(debug=True)")
+    report = inspect_application("app:make()", here=folder)
+    assert next(each for each in report.findings if each.door == "starlette.debug").state is State.OPEN
+
+
+def test_a_settings_module_of_django_is_set_up(project):
+    folder = project(
+        site____init__="",
+        site__settings="DEBUG = True\nSECRET_KEY = 'x'\nINSTALLED_APPS = ['django.contrib.contenttypes']",
+    )
+    (folder / "site").rename(folder / "wards")
+    report = inspect_application("wards.settings", here=folder)
+    assert next(each for each in report.findings if each.door == "django.debug").state is State.OPEN
+
+
+def test_a_door_may_stay_open_for_a_reason(aegis, project):
+    project(app=OPEN, pyproject_toml='[tool.aegis.leaks.ignore]\n"classes.repr" = "shown to the patient alone"\n')
+    door = next(each for each in aegis("leaks", "app", "--json").document["doors"] if each["door"] == "classes.repr")
+    assert (door["state"], door["reason"]) == ("ignored", "shown to the patient alone")
+    assert "shown to the patient alone" in aegis("leaks", "app").out
+
+
+def test_one_place_of_a_door_may_stay_open(aegis, project):
+    project(app=f"{OPEN}\n@dataclass\nclass Order:\n    mrn: Mrn\n")
+    document = aegis("leaks", "app", "--json", "--ignore", "classes.repr:Order").document
+    door = next(each for each in document["doors"] if each["door"] == "classes.repr")
+    assert [each["where"] for each in door["openings"]] == ["Patient"]
+
+
+def test_an_ignore_without_a_reason_or_of_no_door_is_refused(aegis, project):
+    project(app=OPEN, pyproject_toml='[tool.aegis.leaks]\nignore = ["classes.repr"]\n')
+    ended = aegis("leaks", "app")
+    assert (ended.exit, "why it may stay open" in ended.err) == (2, True)
+    project(pyproject_toml="")
+    ended = aegis("leaks", "app", "--ignore", "classes.rep")
+    assert (ended.exit, "did you mean classes.repr?" in ended.err) == (2, True)
+
+
+def test_what_is_found_is_no_library_that_we_loaded(project):
+    """Looking loads no library that the application has not loaded."""
+    report = inspect_application("app", here=project(app=""))
+    used = {finding.door.partition(".")[0] for finding in report.used}
+    assert used <= {"logging", "python", "http-client", "smtplib", "classes", "code"}
+
+
+def test_a_door_that_can_t_be_looked_at_is_no_closed_one():
+    def broken(application):
+        raise KeyError("MRN-7Q4X")
+
+    found = look(Door("x.y", (), "values", "the fix", broken), Application(Path.cwd(), sys.modules[__name__]))
+    assert found.state is State.OPEN
+    assert "KeyError" in found.openings[0].where
+    assert "MRN-7Q4X" not in repr(found)
+
+
+@pytest.mark.parametrize("name", ["results_api", "ward_site", "reminders"])
+def test_the_sample_applications_have_open_doors(name):
+    folder = Path(__file__).parents[4] / "examples" / "leaky"
+    report = inspect_application(f"{name}.py", here=folder)
+    assert len(report.open) >= 8
+    assert not any("could not be looked at" in each.where for found in report.findings for each in found.openings)
+
+
+def test_the_doors_have_names_of_their_own():
+    assert len({door.id for door in DOORS}) == len(DOORS) >= 40
+    json.dumps([door.id for door in DOORS])
