@@ -10,28 +10,32 @@ from aegis_core.audit import VerifierKey
 _LARGEST: Final = 1 << 20
 
 
-def verifier_keys(texts: Sequence[str], /) -> tuple[VerifierKey, ...]:
+def verifier_keys(texts: Sequence[str], /, *, said: str = "--key") -> tuple[VerifierKey, ...]:
     """Read keys.
 
     Arguments:
         texts: each ``name+id+key``, or the name of a file that has such lines.
+        said: the parameter, for errors.
 
     Raises:
         AegisError: ``invalid_argument`` for what is neither, ``unsupported`` for a key of an unknown type.
     """
-    keys = dict.fromkeys(key for text in texts for key in _keys(text))
+    keys = dict.fromkeys(key for text in texts for key in _keys(text, said))
     return tuple(keys)
 
 
-def _keys(text: str) -> list[VerifierKey]:
+def _keys(text: str, said: str) -> list[VerifierKey]:
     if text.count("+") >= 2 and not Path(text).is_file():
         return [VerifierKey.decode(text)]
-    lines = [line.strip() for line in read_text(Path(text)).splitlines()]
+    lines = [line.strip() for line in read_text(Path(text), said=said).splitlines()]
     return [VerifierKey.decode(line) for line in lines if line and not line.startswith("#")]
 
 
-def read_text(path: Path, /) -> str:
+def read_text(path: Path, /, *, said: str) -> str:
     """Read a small file that the caller named.
+
+    Arguments:
+        said: the parameter, for errors: what was typed may be somebody's data, and is not repeated.
 
     Raises:
         AegisError: ``invalid_argument`` if it is not there, too large, or no text.
@@ -41,8 +45,10 @@ def read_text(path: Path, /) -> str:
             octets = file.read(_LARGEST + 1)
         if len(octets) <= _LARGEST:
             return octets.decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise AegisError(
-            ErrorCode.INVALID_ARGUMENT, f"{path} is no file that can be read as text", operation="audit.verify"
-        ) from error
-    raise AegisError(ErrorCode.INVALID_ARGUMENT, f"{path} is too large for what it should be", operation="audit.verify")
+    except (OSError, ValueError):
+        pass
+    raise AegisError(
+        ErrorCode.INVALID_ARGUMENT,
+        f"{said} names no file that can be read as text, of at most {_LARGEST} bytes",
+        operation="audit",
+    )

@@ -8,6 +8,7 @@ from aegis_core import AegisError, ErrorCode
 
 #: Entries that are shown where none are named: the newest.
 DEFAULT: Final = "-20:"
+ALL: Final = ":"
 
 _RANGE: Final = re.compile(r"(-?[0-9]{1,18})?(:)?(-?[0-9]{1,18})?")
 

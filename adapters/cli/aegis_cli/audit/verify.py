@@ -60,10 +60,10 @@ async def verify(
     float, "findings": [{"kind": str, "message": str, "meaning": str, "index"?: int, "time"?: str, "path"?: str}]}
     """
     out = Output(as_json=as_json)
-    keys, witnesses = verifier_keys(key), verifier_keys(witness)
+    keys, witnesses = verifier_keys(key), verifier_keys(witness, said="--witness")
     if quorum > len({each.name for each in witnesses}):
         raise AegisError(ErrorCode.INVALID_ARGUMENT, "--quorum asks for more witnesses than --witness names")
-    kept = None if from_checkpoint is None else read_text(from_checkpoint)
+    kept = None if from_checkpoint is None else read_text(from_checkpoint, said="--from-checkpoint")
     if log is None:
         verification = await _configured(out, keys, witnesses, quorum, kept)
     else:
@@ -92,7 +92,7 @@ def _folder(
     seconds = SYSTEM_CLOCK.monotonic() - began
     note = ""
     if verdict.root:
-        note = read_text(folder / "checkpoint")
+        note = read_text(folder / "checkpoint", said="--log")
     return Verification.of(
         verdict,
         note,

@@ -1,11 +1,13 @@
 """``aegis audit show``: marks stand for values; what is revealed is on record before the first line."""
 
+import io
+
 import pytest
 
 from aegis_cli.audit.select import positions
-from aegis_core import AegisError
+from aegis_core import AegisError, Principal, Purpose, acting
 
-from .conftest import REVEAL
+from .conftest import DOCTOR, REVEAL, ReportFiled
 
 
 def test_the_newest_twenty_are_shown_as_a_table(clinic, aegis):
@@ -89,6 +91,46 @@ def test_what_a_shredded_person_had_says_so(clinic, aegis, application):
     assert "patient=[shredded]" in aegis("audit", "show", "77", *REVEAL).out
 
 
+def test_who_did_what_on_one_persons_record(clinic, aegis, application, recorded, monkeypatch, tmp_path):
+    async def others(opened):
+        with acting(DOCTOR, purpose=Purpose.TREATMENT, subject="HN-OTHER"):
+            await opened.audit.record(ReportFiled("other", "Somebody Else"))
+
+    application(others)
+    (tmp_path / "id").write_text(clinic.patient.patient["mrn"] + "\n")
+    found = aegis("audit", "show", "--about", "id", "--json", *REVEAL).records
+    assert [entry["index"] for entry in found] == list(range(303))  # of all entries, not of the newest twenty
+    assert {entry["subject"]["value"] for entry in found} == {clinic.patient.patient["mrn"]}
+    monkeypatch.setattr("sys.stdin", io.StringIO(clinic.patient.patient["mrn"] + "\n"))
+    # The looking is about that person, too.
+    found = aegis("audit", "show", "-3:", "--about", "-", "--json", *REVEAL).records
+    assert [entry["action"] for entry in found] == ["cli.revealed"]
+    assert recorded("cli.revealed")[0] == ("cli.revealed", "success", "dpo", "PATRQT")
+
+
+def test_of_a_tenant_it_is_that_tenants_person(aegis, application, tmp_path):
+    async def both(opened):
+        for tenant in (None, "clinic-b"):
+            with acting(DOCTOR, purpose=Purpose.TREATMENT, subject="HN-1", tenant=tenant):
+                await opened.audit.record(ReportFiled(str(tenant), "x"))
+
+    application(both)
+    (tmp_path / "id").write_text("HN-1")
+    found = aegis("audit", "show", "--about", "id", "--tenant", "clinic-b", "--json", *REVEAL).records
+    assert [entry["tenant"] for entry in found] == ["clinic-b"]
+
+
+def test_about_whom_an_entry_is_needs_reveal_and_an_id(clinic, aegis, recorded, tmp_path):
+    (tmp_path / "id").write_text(clinic.patient.patient["mrn"])
+    (tmp_path / "empty").write_text("\n")
+    assert aegis("audit", "show", "--about", "id").exit == 2
+    assert aegis("audit", "show", "--about", "empty", *REVEAL).exit == 2
+    ended = aegis("audit", "show", "--about", clinic.patient.patient["mrn"], *REVEAL)  # an id, not a file
+    assert ended.exit == 2
+    clinic.patient.assert_absent(ended.out, ended.err)
+    assert recorded("cli.revealed") == []
+
+
 def test_actions_are_filtered_and_an_event_is_found_by_its_id(clinic, aegis):
     stored = aegis("audit", "show", ":", "--action", "storage.*", "--json").records
     assert [entry["index"] for entry in stored] == [300, 301, 302, 303]
@@ -135,10 +177,6 @@ def test_ranges_are_half_open_and_cut_to_the_trail(text, found):
 
 
 def test_text_from_elsewhere_does_not_drive_the_terminal(aegis, application):
-    from aegis_core import Principal, Purpose, acting
-
-    from .conftest import ReportFiled
-
     async def hostile(opened):
         with acting(Principal("\x1b[2Jmallory\u202e", "x"), purpose=Purpose.TREATMENT):
             await opened.audit.record(ReportFiled("\x1b]0;owned\x07", "x"))
