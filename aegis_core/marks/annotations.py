@@ -76,6 +76,19 @@ class Scope:
                 return _Written(own[name], base)
         return None
 
+    def inherited(self, name: str) -> DataClass | None:
+        """Give the mark that a base class wrote at ``name``: a field declared anew is not unmarked by silence."""
+        for base in self.owner.__mro__:
+            own = own_annotations(base)
+            if name in own:
+                try:
+                    found = self.read(_Written(own[name], base)).data_class
+                except Unresolvable:
+                    continue
+                if found is not None:
+                    return found
+        return None
+
     def written_by(self, writer: type, annotation: object) -> object:
         """Remember which class wrote ``annotation``: its names are looked up there."""
         return _Written(annotation, writer)

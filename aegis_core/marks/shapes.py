@@ -140,7 +140,7 @@ def _read(type_: type, *, quiet: bool) -> Shape | None:
             missing.append(f"{name}: {problem}")
             field.data_class = member.given or UNKNOWN.UNRESOLVED
             continue
-        field.data_class = member.given or findings.data_class
+        field.data_class = member.given or findings.data_class or declared.scope.inherited(name)
         field.is_loose = member.annotation is None and field.data_class is None
         field.is_open = findings.has_open_variable and field.data_class is None
         nested += findings.types

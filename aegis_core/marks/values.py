@@ -49,6 +49,8 @@ def plan_of_values(type_: type, rules: Rules, /) -> Plan:
         return lambda o, w=None: by_name(o._asdict(), w)
     if ("collections", "UserString") in names:  # a sequence of itself
         return lambda o, w=None: str(o)
+    if ("array", "array") in names:  # of letters or octets, which are no items
+        return lambda o, w=None: f"[{o.buffer_info()[1]} items]"
     if (type_ is not range and issubclass(type_, Sequence | AbstractSet)) or type_.__name__ == "deque":
         return _sequences(rules)
     if names & _AS_THEY_ARE:

@@ -5,6 +5,7 @@ import enum
 import sys
 import textwrap
 import types
+from array import array
 from collections import UserString, namedtuple
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
@@ -30,7 +31,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.orm.exc import MappedAnnotationError
 from typing_extensions import TypeAliasType, TypedDict, TypeVarTuple
 
-from aegis_core.marks import PHI, Mrn, PatientName, Redaction, mark, marks_of
+from aegis_core.marks import PHI, PUBLIC, Mrn, PatientName, Redaction, mark, marks_of
 from aegis_core.marks.names import LEARNED
 
 VALUE = "Somchai-0042"
@@ -449,3 +450,29 @@ def test_objects_that_hold_themselves_end():
         link = Link(VALUE, link)
     assert "[depth]" in str(written(link))
     assert "[size]" in str(written([[Link(VALUE) for _ in range(100)] for _ in range(200)]))
+
+
+def test_a_field_declared_anew_keeps_its_mark_unless_it_is_said_to_be_public():
+    class Patient(pydantic.BaseModel):
+        who: PatientName | None
+        bed: Mrn
+
+    class Inpatient(Patient):
+        who: str
+        bed: Annotated[str, PUBLIC.DATA]
+
+    assert written(Inpatient(who=VALUE, bed="7")) == {"who": "[phi.name]", "bed": "7"}
+
+    @dataclasses.dataclass
+    class Base:
+        who: PatientName
+
+    @dataclasses.dataclass
+    class Derived(Base):
+        who: "str"
+
+    assert marks_of(Derived) == {"who": PHI.NAME}
+
+
+def test_an_array_of_letters_is_not_written_letter_by_letter():
+    assert written([array("u", VALUE), array("i", [1, 2])]) == ["[12 items]", "[2 items]"]

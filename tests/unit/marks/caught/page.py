@@ -33,8 +33,9 @@ of `mark` and of a protocol the form of the annotation makes no difference.
 AROUND = """
 ## Around a marked field
 
-- *inherited*: an instance of a subclass; *nested*: in a list of dicts of another instance. A plain class without
-  marks of its own is not described, so all of it is erased
+- *inherited*: an instance of a subclass; *declared anew*: of a subclass that says `held: str`
+- *nested*: in a list of dicts of another instance. A plain class without marks of its own is not described, so all of
+  it is erased
 - *property*: a loose value under the name of a property that says that it returns `X`
 - *loose*, *other spelling*: a loose value under the field's name, as it is and as `Held` and `b"HELD"`
 - *unresolvable*: an unmarked field, beside an annotation that names nothing

@@ -55,6 +55,17 @@ def inherited(kind: Kind) -> object:
     return redacted(kind.inherit(_direct(kind))(held=VALUE, ward="4B"))
 
 
+def declared_anew(kind: Kind) -> object:
+    """Write an instance of a subclass whose field is declared anew, without its mark."""
+    if not kind.of_annotations:
+        raise NotApplicableError
+    try:
+        made = kind.inherit(_direct(kind), __annotations__={"held": str})
+    except sa.exc.SQLAlchemyError as refused:  # a column is not declared anew
+        raise NotApplicableError from refused
+    return redacted(made(held=VALUE, ward="4B"))
+
+
 def nested(kind: Kind) -> object:
     """Write an instance that lies in a list of dicts of another one."""
     inner = _direct(kind)
@@ -105,6 +116,7 @@ def unmarked(kind: Kind) -> object:
 
 IN_A_LINE: dict[str, Callable[[Kind], object]] = {
     "inherited": inherited,
+    "declared anew": declared_anew,
     "nested": nested,
     "property": by_property,
     "loose": loose,
