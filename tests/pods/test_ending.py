@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from examples.service.times import Times
 from tests.pods.crowd import Crowd
 from tests.pods.pod import ROOT, until
 
@@ -75,6 +76,7 @@ def test_sigterm_in_the_middle_of_many_requests_drains_and_loses_nothing(pod, se
     assert crowd.others == []
 
     until(lambda: not is_listening(running), "no new connections", 10)
+    assert time.monotonic() - began >= Times.read(service.environ).leave
     assert running.code is None
     status, content, connection = half.finish()
     assert status == 201
