@@ -20,7 +20,8 @@ def guard_pydantic(cls: Any, repr_args: Callable[[object], object], /) -> None:
     is_model = hasattr(cls, "model_rebuild")
     config = "model_config" if is_model else "__pydantic_config__"
     setattr(cls, config, {**(getattr(cls, config, None) or {}), "hide_input_in_errors": True})
-    cls.__aegis_quietly__ = classmethod(_quietly)
+    quietly: Any = classmethod(_named(cls.__name__))
+    cls.__aegis_quietly__ = quietly
     pydantic = sys.modules["pydantic"]
     try:
         lender: Any = type(
@@ -28,7 +29,7 @@ def guard_pydantic(cls: Any, repr_args: Callable[[object], object], /) -> None:
             (pydantic.BaseModel,),
             {
                 "__module__": __name__,
-                "__aegis_quietly__": pydantic.model_validator(mode="wrap")(classmethod(_quietly)),
+                "__aegis_quietly__": pydantic.model_validator(mode="wrap")(quietly),
             },
         )
         lent = lender.__pydantic_decorators__.model_validators["__aegis_quietly__"]
@@ -75,13 +76,18 @@ def _quiet_call(inner: Any) -> Any:
     return quietly
 
 
-def _quietly(cls: Any, value: Any, handler: Any) -> Any:
-    core = sys.modules["pydantic_core"]
-    try:
-        return handler(value)
-    except core.ValidationError as problem:
-        quiet = without_input(problem)
-    raise quiet
+def _named(name: str) -> Any:
+    """Make the validator. Errors of unions name it in their ``loc``, so it goes by the name of its class."""
+
+    def quietly(cls: Any, value: Any, handler: Any) -> Any:
+        try:
+            return handler(value)
+        except sys.modules["pydantic_core"].ValidationError as problem:
+            quiet = without_input(problem)
+        raise quiet
+
+    quietly.__name__ = quietly.__qualname__ = name
+    return quietly
 
 
 def _quiet_line(core: Any, line: dict[str, Any]) -> dict[str, Any]:

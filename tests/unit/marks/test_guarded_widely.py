@@ -168,6 +168,15 @@ def test_what_was_refused_would_be_shown_without_the_guard():
     assert CANARY in texts(caught.value)
 
 
+def test_an_error_of_a_union_names_the_class():
+    with pytest.raises(pydantic.ValidationError) as caught:
+        pydantic.TypeAdapter(ModelPatient | FrozenPatient).validate_python({})
+    assert {str(line["loc"][0]) for line in caught.value.errors()} == {
+        "function-wrap[ModelPatient()]",
+        "function-wrap[FrozenPatient()]",
+    }
+
+
 def test_members_of_an_enumeration_are_shown_as_their_class():
     for shown in (repr(Finding.ASTHMA), str(Finding.ASTHMA), f"{Finding.ASTHMA}", "%s" % Finding.ASTHMA):  # noqa: UP031
         assert shown == "Finding(value=[phi.diagnosis])"
