@@ -6,6 +6,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
+from email.utils import format_datetime
 from hashlib import sha256
 from typing import Final
 
@@ -18,6 +19,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ADDRESS: Final = re.compile(
     r"[^\s@<>(),;:\\\"\[\]\x00-\x1f\x7f-\x9f]{1,64}@[^\s@<>(),;:\\\"\x00-\x1f\x7f-\x9f]{1,255}"
 )
+#: Headers whose words are divided by single spaces, all of ASCII.
+_PLAIN: Final = re.compile(r"[!-~]+(?: [!-~]+)*")
+_LINE: Final = SMTP.max_line_length or 78  # octets
+_MIME: Final = b"MIME-Version: 1.0\r\n"
+_SMTP_UTF8: Final = SMTP.clone(utf8=True)  # RFC 6532, where an address must be
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -43,46 +49,72 @@ def plain_address(text: str, /, *, adapter: str) -> Address:
     raise _refused("the address is no e-mail address", adapter)
 
 
-def compose(message: Rendered, /, *, digest: str, sender: Address, wall_ns: int, adapter: str) -> EmailMessage:
-    """Write a message as an e-mail. The recipient's address stands in the ``To:`` header alone.
+def octets_of(message: Rendered, /, *, digest: str, sender: Address, wall_ns: int, adapter: str) -> bytes:
+    """Write a message as an e-mail, as it is sent or stored. The recipient's address stands in ``To:`` alone.
 
     Arguments:
         digest: names the message in its ``Message-ID`` and its boundary: the same message is the same bytes.
         wall_ns: POSIX nanoseconds, for ``Date``.
 
     Raises:
-        AegisError: ``invalid_argument`` for an address that is none, or a control character in the subject.
+        AegisError: ``invalid_argument`` for an address that is none, a control character in the subject, or a text that
+            cannot be encoded.
     """
     address = plain_address(message.to.reveal(Purpose.OPERATIONS), adapter=adapter)
     if _CONTROL.search(message.subject):
         raise _refused("the subject holds a control character", adapter)
-    mail = EmailMessage(SMTP if str(address).isascii() else SMTP.clone(utf8=True))  # RFC 6532 where it must be
-    mail["From"] = sender
-    mail["To"] = address
-    mail["Subject"] = message.subject
-    mail["Date"] = _EPOCH + timedelta(seconds=wall_ns // 1_000_000_000)
-    mail["Message-ID"] = f"<{digest}@{sender.domain}>"
+    utf8 = not str(address).isascii()
     try:
-        mail.set_content(message.text)
-        if message.html is not None:
-            mail.add_alternative(message.html, subtype="html")
-            # The boundary is the library's choice otherwise, by chance.
-            mail.set_boundary(f"={digest}=")
-    except (MessageError, UnicodeError, ValueError, LookupError):
+        head = b"".join(
+            (
+                _header("From", sender, utf8=utf8),
+                _header("To", address, utf8=utf8),
+                _header("Subject", message.subject, utf8=utf8),
+                _header("Date", format_datetime(_EPOCH + timedelta(seconds=wall_ns // 1_000_000_000)), utf8=utf8),
+                _header("Message-ID", f"<{digest}@{sender.domain}>", utf8=utf8),
+            )
+        )
+        described, text = _part(message.text, "plain")
+        if message.html is None:
+            return b"".join((head, described, _MIME, b"\r\n", text))
+        described_too, html = _part(message.html, "html")
+    except (MessageError, ValueError, LookupError):
         raise _refused("the message cannot be written as an e-mail", adapter) from None
-    return mail
+    mark = f"={digest}="
+    kind = f'Content-Type: multipart/alternative;\r\n boundary="{mark}"\r\n\r\n'.encode()
+    between = f"--{mark}\r\n".encode()
+    end = f"--{mark}--\r\n".encode()
+    return b"".join(
+        (
+            head, _MIME, kind,
+            between, described, b"\r\n", text, b"\r\n",
+            between, described_too, _MIME, b"\r\n", html, b"\r\n",
+            end,
+        )
+    )  # fmt: skip
 
 
-def octets_of(mail: EmailMessage, /, *, adapter: str) -> bytes:
-    """The e-mail as it is sent or stored.
+def _header(name: str, value: str | Address, /, *, utf8: bool) -> bytes:
+    """One header. The library takes 0.2 ms for it, so what needs neither folding nor encoding is not handed to it."""
+    line = f"{name}: {value}"
+    if len(line) <= _LINE and _PLAIN.fullmatch(line) and "=?" not in line:
+        return line.encode() + b"\r\n"
+    policy = _SMTP_UTF8 if utf8 else SMTP
+    return policy.fold_binary(*policy.header_store_parse(name, value))
 
-    Raises:
-        AegisError: ``invalid_argument`` for what cannot be encoded.
-    """
-    try:
-        return mail.as_bytes()
-    except (MessageError, UnicodeError, ValueError, LookupError):
-        raise _refused("the message cannot be written as an e-mail", adapter) from None
+
+def _part(text: str, subtype: str) -> tuple[bytes, bytes]:
+    """The headers of one form of a message, and its body."""
+    lines = text.encode().splitlines()
+    if max(map(len, lines), default=0) <= _LINE:
+        encoding = "7bit" if text.isascii() else "8bit"
+        described = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n'
+        return described.encode(), b"\r\n".join(lines) + b"\r\n"
+    part = EmailMessage(SMTP)
+    part.set_content(text, subtype=subtype)
+    del part["MIME-Version"]
+    described_by, _, body = part.as_bytes().partition(b"\r\n\r\n")
+    return described_by + b"\r\n", body
 
 
 def _refused(why: str, adapter: str) -> AegisError:

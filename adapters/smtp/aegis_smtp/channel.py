@@ -18,7 +18,7 @@ from aegis_core.kernel.problems import Problem, SettingsError, did_you_mean
 from aegis_core.kernel.tls import agreed_version, client_context, plaintext_problem
 from aegis_core.kernel.url import ServiceUrl
 from aegis_core.marks.purpose import Purpose
-from aegis_core.notifications.mime import compose, digest_of, octets_of, plain_address
+from aegis_core.notifications.mime import digest_of, octets_of, plain_address
 from aegis_core.notifications.model import ChannelKind, Rendered, Sent
 from aegis_core.notifications.port import ChannelCapabilities
 from aegis_smtp.pool import Pool
@@ -111,8 +111,7 @@ class SmtpChannel:
                 raise ForkedError("the mail channel")
             raise AegisError(ErrorCode.UNAVAILABLE, "the mail channel is not open", adapter=self.name, retryable=False)
         digest = digest_of(key)
-        mail = compose(message, digest=digest, sender=self._sender, wall_ns=self._clock.wall_ns(), adapter=self.name)
-        body = octets_of(mail, adapter=self.name)
+        body = octets_of(message, digest=digest, sender=self._sender, wall_ns=self._clock.wall_ns(), adapter=self.name)
         recipient = message.to.reveal(Purpose.OPERATIONS)
 
         def hop(limit: float) -> Sent:

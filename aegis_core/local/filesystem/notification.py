@@ -28,7 +28,7 @@ from aegis_core.kernel.health import UP, Health
 from aegis_core.kernel.problems import Problem, SettingsError
 from aegis_core.kernel.registry import check_options, local_path
 from aegis_core.kernel.url import ServiceUrl
-from aegis_core.notifications.mime import compose, digest_of, octets_of, plain_address
+from aegis_core.notifications.mime import digest_of, octets_of, plain_address
 from aegis_core.notifications.model import ChannelKind, Rendered, Sent
 from aegis_core.notifications.port import ChannelCapabilities
 
@@ -98,8 +98,7 @@ class EmlFolder:
                 raise ForkedError("the mail folder")
             raise AegisError(ErrorCode.UNAVAILABLE, "the mail folder is not open", adapter=self.name, retryable=False)
         digest = digest_of(key)
-        mail = compose(message, digest=digest, sender=self._sender, wall_ns=self._wall_ns(), adapter=self.name)
-        body = octets_of(mail, adapter=self.name)
+        body = octets_of(message, digest=digest, sender=self._sender, wall_ns=self._wall_ns(), adapter=self.name)
         await anyio.to_thread.run_sync(self._write, self.folder / f"{digest}.eml", body)
         return Sent("accepted", reference=f"{digest}.eml")
 

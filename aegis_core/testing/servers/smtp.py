@@ -12,7 +12,11 @@ from aegis_core.testing.servers.server import Endpoint, Plan
 
 
 class Smtp:
-    """Takes every mail and keeps it in a Maildir, ``mail/new`` below its folder."""
+    """Takes every mail and keeps it in a Maildir, ``mail/new`` below its folder.
+
+    Arguments:
+        keeps: False: forgets it at once, so that what is measured is not its disk.
+    """
 
     name = "smtp"
     source = "aiosmtpd (package index)"
@@ -21,6 +25,9 @@ class Smtp:
         "eight-bit": "that octets above 127 are announced (`BODY=8BITMIME`)",
         "recipient": "whether a recipient exists",
     }
+
+    def __init__(self, *, keeps: bool = True) -> None:
+        self._keeps = keeps
 
     def product(self) -> str:
         return f"aiosmtpd {version_of('aiosmtpd')}".strip()
@@ -31,16 +38,7 @@ class Smtp:
     def prepare(self, folder: Path, ports: Ports, /) -> Plan:
         port = ports.take()
         mail = folder / "mail"
-        command = [
-            sys.executable,
-            "-m",
-            "aiosmtpd",
-            "-n",
-            "-l",
-            f"127.0.0.1:{port}",
-            "-c",
-            "aiosmtpd.handlers.Mailbox",
-            str(mail),
-        ]
+        handler = ("aiosmtpd.handlers.Mailbox", str(mail)) if self._keeps else ("aiosmtpd.handlers.Sink",)
+        command = [sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{port}", "-c", *handler]
         endpoint = Endpoint(port, f"smtp://127.0.0.1:{port}", {"maildir": str(mail)})
         return Plan(command, endpoint, lambda: said(port, expected=b"220 "))
