@@ -11,7 +11,7 @@ from aegis_core.kernel.adapter import AdapterDeps
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.registry import Registry
 from aegis_core.kernel.url import ServiceUrl
-from aegis_core.testing.kit import pytest_cases
+from aegis_core.testing.kit import Subject, pytest_cases
 from aegis_core.testing.kits.state import state_kit
 from aegis_template import TemplateState
 
@@ -52,7 +52,9 @@ async def on_a_real_file() -> AsyncGenerator[Harness]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("check", pytest_cases(state_kit, {"template": on_a_real_file}))
+@pytest.mark.parametrize(
+    "check", pytest_cases(state_kit, {"template": on_a_real_file}, {"template": Subject("template")})
+)
 async def test_it_keeps_the_promises_of_its_port(check):
     await check()
 

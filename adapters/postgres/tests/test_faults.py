@@ -2,11 +2,9 @@
 
 import os
 import socket
-import ssl
 import threading
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
@@ -14,9 +12,6 @@ import anyio.to_thread
 import attrs
 import psycopg
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from aegis_core.kernel.adapter import AdapterDeps
 from aegis_core.kernel.clock import SYSTEM_CLOCK
@@ -25,6 +20,8 @@ from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
 from aegis_core.kernel.problems import SettingsError
 from aegis_core.kernel.url import ServiceUrl
 from aegis_core.testing.kits.audit import make_entries
+from aegis_core.testing.servers.certificates import certificate
+from aegis_core.testing.servers.relay import Relay
 from aegis_postgres import Address, PostgresAudit, PostgresState
 from aegis_postgres.audit import from_url
 
@@ -193,92 +190,11 @@ async def test_a_missing_database_is_a_failed_precondition(place):
         await sink.open()
 
 
-@contextmanager
-def listening(talk):
-    """A server of our own: ``talk`` is handed each connection."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            while True:
-                try:
-                    taken, _ = server.accept()
-                except OSError:
-                    return
-                threading.Thread(target=talk, args=(taken,), daemon=True).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
-
-
-def garbage(taken: socket.socket) -> None:
-    with taken:
-        taken.recv(1000)
-        taken.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-
-async def test_a_server_that_answers_garbage_is_unavailable():
-    with listening(garbage) as port:
-        sink = PostgresAudit(Address("127.0.0.1", "clinic", port))
-        with refused(ErrorCode.UNAVAILABLE, "does not speak as PostgreSQL does"):
-            await sink.open()
-
-
-def certificate(folder, name):
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / f"{name}.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return file
-
-
-@contextmanager
-def behind_tls(port, file):
-    """A doorkeeper that speaks TLS as PostgreSQL does (Frontend/Backend Protocol, SSLRequest) and hands on the rest."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-
-    def pump(source, target) -> None:
-        try:
-            while part := source.recv(65536):
-                target.sendall(part)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            target.close()
-
-    def talk(taken: socket.socket) -> None:
-        with taken:
-            if taken.recv(8)[4:] != b"\x04\xd2\x16\x2f":
-                return
-            taken.sendall(b"S")
-            try:
-                secure = context.wrap_socket(taken, server_side=True)
-            except OSError:
-                return
-            with secure, socket.create_connection(("127.0.0.1", port)) as server:
-                back = threading.Thread(target=pump, args=(server, secure), daemon=True)
-                back.start()
-                pump(secure, server)
-                back.join(10)
-
-    with listening(talk) as own_port:
-        yield own_port
+def wants_tls(connection: socket.socket) -> bool:
+    """Frontend/Backend Protocol, SSLRequest."""
+    wants = connection.recv(8)[4:] == b"\x04\xd2\x16\x2f"
+    connection.sendall(b"S" if wants else b"")
+    return wants
 
 
 def production(port, file, **options) -> PostgresAudit:
@@ -290,17 +206,17 @@ def production(port, file, **options) -> PostgresAudit:
 async def test_in_production_certificate_and_name_are_verified(place, tmp_path):
     good, other = certificate(tmp_path, "localhost"), certificate(tmp_path, "elsewhere.example")
     port = place.running.endpoint.port
-    with behind_tls(port, good) as door:
-        sink = production(door, good, schema=place.address.schema)
+    with Relay(port, tls=good.context, greet=wants_tls) as door:
+        sink = production(door.port, good.authority, schema=place.address.schema)
         await sink.open()
         assert await sink.append(make_entries(1), expected_size=0)
         await sink.aclose()
         with refused(ErrorCode.PERMISSION_DENIED, "no known authority signed"):
-            await production(door, other).open()
-    with behind_tls(port, other) as door, refused(ErrorCode.PERMISSION_DENIED, "for another name"):
-        await production(door, other).open()
+            await production(door.port, other.authority).open()
+    with Relay(port, tls=other.context, greet=wants_tls) as door, refused(ErrorCode.PERMISSION_DENIED, "another name"):
+        await production(door.port, other.authority).open()
     with refused(ErrorCode.PERMISSION_DENIED, "offers no TLS"):
-        await production(port, good).open()
+        await production(port, good.authority).open()
 
 
 @pytest.mark.parametrize("mode", ["disable", "prefer", "require", "verify-ca"])

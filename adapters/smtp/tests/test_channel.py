@@ -3,19 +3,13 @@
 import email
 import email.policy
 import socket
-import ssl
 import threading
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from aegis_core.kernel.adapter import AdapterDeps
 from aegis_core.kernel.clock import SYSTEM_CLOCK
@@ -29,6 +23,7 @@ from aegis_core.notifications.model import Rendered, Sent
 from aegis_core.testing.kit import Subject, pytest_cases
 from aegis_core.testing.kits.notification import ADDRESS, ChannelHarness, notification_kit
 from aegis_core.testing.outbox import Arrived
+from aegis_core.testing.servers.certificates import certificate
 from aegis_smtp import SmtpChannel, from_url
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -326,48 +321,21 @@ async def test_it_recovers_without_being_opened_again():
 # ------------------------------------------------------------------------------------------------------------- TLS
 
 
-def certificate(folder, *names, addresses=()):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    alternatives = [*(x509.DNSName(each) for each in names), *(x509.IPAddress(ip_address(each)) for each in addresses)]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, secret = folder / "cert.pem", folder / "key.pem"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, secret)
-    return context, pem
-
-
 @pytest.mark.anyio
 async def test_starttls_verifies_the_name_and_then_sends(tmp_path):
-    tls, pem = certificate(tmp_path, addresses=["127.0.0.1"])
-    with Server(tls=tls) as server:
-        async with opened(f"smtp+starttls://127.0.0.1:{server.port}?ca={pem}") as sender:
+    made = certificate(tmp_path, "127.0.0.1")
+    with Server(tls=made.context) as server:
+        async with opened(f"smtp+starttls://127.0.0.1:{server.port}?ca={made.authority}") as sender:
             assert (await sender.send(rendered(), key="k")).status == "accepted"
             assert (await sender.health()).state == "up"
 
 
 @pytest.mark.anyio
 async def test_a_certificate_with_a_wrong_name_or_an_unknown_authority_is_refused(tmp_path):
-    tls, pem = certificate(tmp_path, "elsewhere.example")
-    with Server(tls=tls) as server:
+    made = certificate(tmp_path, "elsewhere.example")
+    with Server(tls=made.context) as server:
         for url in (
-            f"smtp+starttls://127.0.0.1:{server.port}?ca={pem}",
+            f"smtp+starttls://127.0.0.1:{server.port}?ca={made.authority}",
             f"smtp+starttls://127.0.0.1:{server.port}",
         ):
             with pytest.raises(AegisError) as caught:
