@@ -21,6 +21,14 @@ SECTIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 class Patient:
     name: PatientName
 
+    @property
+    def label(self) -> PatientName:
+        return self.name
+
+    @property
+    def call_name(self) -> "Nowhere":
+        return self.name
+
 marks_of(Patient)  # a class is read when it is guarded, marked, or first written
 """,
         {
@@ -38,6 +46,9 @@ marks_of(Patient)  # a class is read when it is guarded, marked, or first writte
             "in an object of a class that nobody described": "event(held=types.SimpleNamespace(name=VALUE))",
             "in bytes": "event(body=VALUE.encode())",
             "in an iterator": "event(names=iter([VALUE]))",
+            "under a property's name": "event(label=VALUE)",
+            "under the name of a property whose annotation can't be resolved": "event(call_name=VALUE)",
+            "in a path, and in the parts of a URL": 'event(at=pathlib.Path("/records") / VALUE)',
             "of a class that nobody has read yet": "forget() or event(name=VALUE)",
             "under a name that no marked field bears": "event(who=VALUE)",
             "under no name": "event(row=(7, VALUE))",
@@ -348,7 +359,7 @@ def run(setup: str, expression: str) -> object:
 
 
 PREPARED = f"""
-import collections, dataclasses, enum, json, types, warnings
+import collections, dataclasses, enum, json, pathlib, types, warnings
 from typing import Annotated, Generic, Literal, TypeVar
 import attrs, msgspec, pydantic, sqlalchemy, sqlalchemy.orm
 from sqlalchemy import select, text
