@@ -31,7 +31,8 @@ def install_excepthook() -> Callable[[], None]:
 
     At the end of the program, in threads, in finalizers (``sys.unraisablehook``); and, called inside a running asyncio
     loop, what that loop reports (a task whose exception nobody took): a later loop needs
-    ``loop.set_exception_handler(report_loop_error)``. Exit codes stay. Doing it twice does nothing.
+    ``loop.set_exception_handler(report_loop_error)``. Exit codes stay. Doing it twice does nothing. Hooks that were
+    there are not called: an error tracker is set up after it, and then calls it.
 
     Returns:
         A function that undoes it.
