@@ -109,6 +109,18 @@ async def test_cut_off_at_any_file_it_is_the_earlier_export_and_goes_on(clinic, 
     assert limit > 8
 
 
+async def test_what_another_left_under_a_files_name_is_written_anew(clinic, tmp_path):
+    trail = await clinic.trail()
+    await fill(trail, 300)
+    for name in ("tile/entries/000", "tile/0/001.p/44", "verifier-keys"):
+        path = tmp_path / "out" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half a fi")
+    await trail.export(tmp_path / "out")
+    verdict = verify_folder(tmp_path / "out", await keys_of(trail), strict=True)
+    assert verdict.intact, verdict.findings
+
+
 async def test_a_history_that_the_log_does_not_extend_is_never_overwritten(clinic, tmp_path):
     folder = tmp_path / "out"
     async with AuditTrail(clinic.sink(), clinic.ring, origin=ORIGIN, clock=clinic.clock) as trail:

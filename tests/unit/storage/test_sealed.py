@@ -78,15 +78,16 @@ async def test_it_is_on_record_before_a_byte_is_released(adapter, opened, trail)
                 await anext(reader)
                 released.set()
 
-        async with anyio.create_task_group() as group:
-            group.start_soon(copy)
-            while not trail.events:
-                await anyio.lowlevel.checkpoint()
-            for _ in range(20):
-                await anyio.lowlevel.checkpoint()
-            assert not released.is_set()
-            assert trail.told == [("storage.copied", "success")]
-            trail.release()
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                group.start_soon(copy)
+                while not trail.events:
+                    await anyio.lowlevel.checkpoint()
+                for _ in range(20):
+                    await anyio.lowlevel.checkpoint()
+                assert not released.is_set()
+                assert trail.told == [("storage.copied", "success")]
+                trail.release()
         assert released.is_set()
 
         trail.broken = AegisError(ErrorCode.UNAVAILABLE, "the trail is down")

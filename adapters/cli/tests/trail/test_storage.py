@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from aegis_cli.landing import Landing
+
 from .conftest import REVEAL
 
 MIB = 1 << 20
@@ -176,6 +178,32 @@ def test_files_land_without_a_name_where_the_system_can_and_elsewhere_too(clinic
     assert aegis("storage", "get", "nothing", "-o", "y", *REVEAL).exit == 1
     assert set(listed()) - before == {"x"}
     assert Path("x").read_bytes() == clinic.body
+
+
+def test_a_file_gets_its_name_once_its_bytes_are_on_disk(clinic, aegis, monkeypatch):
+    told = []
+
+    def telling(name):
+        real = getattr(os, name)
+
+        def call(*arguments, **options):
+            told.append(name)
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(os, name, call)
+
+    land = Landing._land
+
+    def landed(self):
+        told.append("landing")
+        land(self)
+
+    monkeypatch.setattr(Landing, "_land", landed)
+    for name in ("fsync", "link", "replace"):
+        telling(name)
+    assert aegis("storage", "get", "lab/2", "-o", "x", *REVEAL).exit == 0
+    at = told.index("landing")
+    assert told[at + 1 : at + 4] == ["fsync", "link", "fsync"]  # bytes, name, folder
 
 
 def test_killed_in_the_middle_no_file_and_no_rest_is_there(clinic, aegis, tmp_path):
