@@ -13,7 +13,7 @@ import pytest
 
 from tests.architecture.tree import ROOT
 
-SESSIONS = ["tests", "lint", "types", "demo", "bench", "docs", "servers"]
+SESSIONS = ["tests", "capabilities", "lint", "types", "demo", "bench", "docs", "servers"]
 
 
 def output(*command):
