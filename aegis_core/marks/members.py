@@ -90,12 +90,17 @@ def members_of(type_: type) -> Members | None:
     if issubclass(type_, tuple) and hasattr(type_, "_fields"):
         named: list[str] = list(getattr(type_, "_fields"))  # noqa: B009 - no type checker knows it of a tuple
         return _attributes(own, dict.fromkeys(named, ()))
-    if "enum" in sys.modules and isinstance(type_, sys.modules["enum"].EnumMeta):
+    if is_enumeration(type_):
         return Members("member", {"value": Member(own.annotation("_value_"))}, own, shown=False)
     annotated = sorted({name for base in type_.__mro__ for name in own_annotations(base)})
     if annotated and type_.__module__ != "builtins":
         return _attributes(own, dict.fromkeys(annotated, ()), access="state", shown=False)
     return None
+
+
+def is_enumeration(type_: type) -> bool:
+    """Say whether a class is an enumeration, whatever its metaclass is called."""
+    return "enum" in sys.modules and isinstance(type_, sys.modules["enum"].EnumMeta)
 
 
 def _attributes(

@@ -4,7 +4,7 @@ import typing
 from collections.abc import Iterable, Mapping
 
 from aegis_core.marks.annotations import Scope, Unresolvable
-from aegis_core.marks.members import Access, Members, members_of
+from aegis_core.marks.members import Access, Members, is_enumeration, members_of
 from aegis_core.marks.names import learn
 from aegis_core.marks.taxonomy import UNKNOWN, DataClass
 
@@ -66,7 +66,7 @@ def mark(type_: type, /, **fields: DataClass) -> None:
             raise TypeError(f"the mark of {type_.__qualname__}.{name} must be a DataClass, such as PHI.NAME")
     _tables.setdefault(type_, {}).update(fields)
     _shapes.clear()
-    if type(type_).__name__ not in {"EnumMeta", "EnumType"}:
+    if not is_enumeration(type_):
         for name, data_class in fields.items():
             learn(name, data_class)
     shape_of(type_, quiet=True)  # aliases of the fields are learned, too

@@ -249,13 +249,22 @@ class Foreign(enum.Enum):
     ASTHMA = "J45"
 
 
+class Named(enum.EnumMeta):
+    """As Django's choices have one."""
+
+
+class Choice(enum.Enum, metaclass=Named):
+    ASTHMA = "J45"
+
+
 class Level(enum.IntEnum):
     HIGH = 3
 
 
 def test_members_of_a_marked_enumeration_are_of_its_class_wherever_they_stand():
     mark(Foreign, value=PHI.DIAGNOSIS)
-    for kind in (Finding, Foreign):
+    mark(Choice, value=PHI.DIAGNOSIS)
+    for kind in (Finding, Foreign, Choice):
         assert marks_of(kind) == {"value": PHI.DIAGNOSIS}
         assert written({"found": [kind.ASTHMA], kind.ASTHMA: 1}) == {
             "found": ["[phi.diagnosis]"],
