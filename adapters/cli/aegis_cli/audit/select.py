@@ -30,7 +30,7 @@ def positions(text: str, size: int, /) -> tuple[int, int]:
         at = _from_end(int(first), size)
         if not 0 <= at < size:
             raise AegisError(
-                ErrorCode.NOT_FOUND, f"the trail has {size} entries, none at this position", operation="audit.show"
+                ErrorCode.NOT_FOUND, f"the trail has {size} entries, none at this position", operation="audit"
             )
         return at, at + 1
     start = 0 if first is None else max(_from_end(int(first), size), 0)
@@ -60,5 +60,5 @@ def _refuse() -> NoReturn:
     raise AegisError(
         ErrorCode.INVALID_ARGUMENT,
         "entries are named as 7 (one), 7:9, 7: or :9; -20: are the newest twenty",
-        operation="audit.show",
+        operation="audit",
     )
