@@ -238,7 +238,8 @@ def from_url(url: ServiceUrl, deps: AdapterDeps, /) -> TransitVault:
         )
     if problems or pool is None:
         raise SettingsError(problems)
-    file = Path(url.options.get("token_file") or Path("~/.vault-token").expanduser())
+    # `os.path`, because `Path.expanduser` raises for a user without a home, as a pod's may be.
+    file = Path(url.options.get("token_file") or os.path.expanduser("~/.vault-token"))  # noqa: PTH111
 
     def token() -> str | None:
         found = os.environ.get("BAO_TOKEN") or os.environ.get("VAULT_TOKEN")

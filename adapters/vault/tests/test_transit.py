@@ -159,6 +159,16 @@ async def test_a_token_that_an_agent_renews_is_seen(environ, bao, tmp_path):
 
 
 @pytest.mark.anyio
+async def test_a_user_without_a_home_has_no_token_there(environ, monkeypatch):
+    environ.delenv("VAULT_TOKEN")
+    environ.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", lambda _: {}["nobody knows it"])
+    with pytest.raises(AegisError) as caught:
+        await vault().open()
+    assert caught.value.code is ErrorCode.PERMISSION_DENIED
+
+
+@pytest.mark.anyio
 @pytest.mark.usefixtures("environ")
 async def test_health_says_how_the_server_is(environ):
     assert (await vault().health()).state == "up"
