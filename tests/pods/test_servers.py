@@ -1,7 +1,9 @@
 """The manifest with servers, its URLs as they stand there: several pods, one trail, servers that go and come back."""
 
+import contextlib
 import itertools
 import json
+import socket
 import urllib.request
 from urllib.parse import urlsplit
 
@@ -11,11 +13,13 @@ import pytest
 from botocore.config import Config
 
 from aegis_core.kernel.url import ServiceUrl
+from aegis_core.testing.servers.certificates import certificate
+from aegis_core.testing.servers.relay import Relay
 from tests.pods.crowd import Crowd
-from tests.pods.doorkeeper import Door, certificate
 from tests.pods.manifest import container
 from tests.pods.pod import until
 from tests.pods.test_ending import assert_kept, kept
+from tests.pods.wire import Wire
 
 BODY = json.dumps({"mrn": "HN-690001", "text": "Haemoglobin 9.1 g/dl"}).encode()
 
@@ -103,22 +107,32 @@ def servers(make_servers):
     return make_servers()
 
 
+def wants_tls(connection):
+    """PostgreSQL's clients ask for TLS in the open (Frontend/Backend Protocol, SSLRequest)."""
+    if connection.recv(8, socket.MSG_WAITALL)[4:] != b"\x04\xd2\x16\x2f":
+        return False
+    connection.sendall(b"S")
+    return True
+
+
 @pytest.fixture
 def make_replica(make_pod, tmp_path):
-    doors = []
+    """A pod where servers answer under the names of the manifest, with TLS before those of this machine."""
+    with contextlib.ExitStack() as stack:
 
-    def make(servers, *names):
-        hosts = tuple(host for host, _ in servers.places.values())
-        file, authority = certificate(tmp_path, *(names or hosts))
-        pod = make_pod(secrets=servers.secrets, maps={"clinic-authority": {"ca.crt": authority}}, hosts=hosts)
-        for name, (_, port) in servers.places.items():
-            target = servers.running[name].endpoint.port
-            doors.append(Door(pod.network, port, target, file, asks_first=name == "postgres"))
-        return pod
+        def make(servers, *names):
+            hosts = tuple(host for host, _ in servers.places.values())
+            shown = certificate(tmp_path, *(names or hosts))
+            maps = {"clinic-authority": {"ca.crt": shown.authority.read_text()}}
+            pod = make_pod(secrets=servers.secrets, maps=maps, hosts=hosts)
+            for name, (_, port) in servers.places.items():
+                greet = {"greet": wants_tls} if name == "postgres" else {}
+                relay = Relay(servers.running[name].endpoint.port, tls=shown.context, **greet)
+                stack.enter_context(relay)
+                stack.callback(Wire(pod.network, port, relay.port).close)
+            return pod
 
-    yield make
-    for door in doors:
-        door.close()
+        yield make
 
 
 def test_several_pods_write_one_trail_and_drain_one_by_one(make_replica, servers, replica, job):
