@@ -116,6 +116,14 @@ def test_nothing_that_must_last_is_put_on_a_containers_layer(pod, service, varia
     assert not any("var/tmp/" in path for path in changed(ended))
 
 
+def test_an_empty_dir_on_the_nodes_disk_cannot_be_told_from_a_volume(pod, service):
+    """What the guide says is not caught: a local disk, and gone with the pod."""
+    mounts = [attrs.evolve(mount, kind="emptyDir") if mount.kind == "claim" else mount for mount in service.mounts]
+    running = pod.start(attrs.evolve(service, mounts=mounts)).started()
+    assert running.probe("readiness")
+    assert running.terminate() == 0
+
+
 @pytest.mark.parametrize(
     "variable", ["AEGIS_AUDIT", "AEGIS_STORAGE", "AEGIS_SUBJECT_KEYS", "AEGIS_KEYS", "AEGIS_ORIGIN"]
 )
