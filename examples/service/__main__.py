@@ -6,10 +6,12 @@ Exit codes: 0 everything was closed in time and nothing was lost; 1 not so; 2 se
 import asyncio
 import json
 import logging
+import math
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import Generator
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any, Final, cast
 
 import anyio
@@ -45,15 +47,20 @@ class Server(uvicorn.Server):
                 access_log=False,  # the application's own log has what may be known
                 log_config=None,
                 server_header=False,
-                timeout_graceful_shutdown=round(times.request) + 1,
+                timeout_graceful_shutdown=math.ceil(times.request) + 1,
             )
         )
         self.stopped = anyio.Event()
 
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture none: SIGTERM is ours."""
+        yield
+
     async def run_here(self) -> None:
-        """Serve until `stop`: without the handlers for signals that `serve` installs."""
+        """Serve until `stop`."""
         try:
-            await self._serve()
+            await self.serve()
         finally:
             self.stopped.set()
 
@@ -100,7 +107,7 @@ async def serve(times: Times, /) -> int:
     report = aegis.closed
     if report is None or report.is_clean:
         return OK
-    _tell("service.closed", late=report.late, failed=report.failed, lost_lines=report.lost_lines)
+    _tell("service.closed", late=report.late, failed=dict(report.failed), lost_lines=report.lost_lines)
     return FAILED
 
 
@@ -120,7 +127,7 @@ async def _opened(aegis: Aegis, stack: AsyncExitStack, times: Times) -> None:
 
 def _tell(event: str, **facts: object) -> None:
     """One line while there is no log: before Aegis is open, and once it is closed."""
-    print(json.dumps({"event": event, **facts}, default=dict), file=sys.stderr, flush=True)
+    print(json.dumps({"event": event, **facts}), file=sys.stderr, flush=True)
 
 
 def main() -> int:

@@ -57,10 +57,9 @@ class Pod:
         secrets: dict[str, dict[str, str]],
         maps: dict[str, dict[str, str]] | None = None,
         hosts: tuple[str, ...] = (),
-        volumes: Path | None = None,
     ) -> None:
         self.folder = folder
-        self.volumes = volumes or folder / "volumes"
+        self.volumes = folder / "volumes"
         self.network = Network()
         self._secrets = secrets
         self._maps = maps or {}

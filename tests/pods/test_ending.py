@@ -65,7 +65,7 @@ def test_sigterm_in_the_middle_of_many_requests_drains_and_loses_nothing(pod, se
     began = time.monotonic()
     running.signal(signal.SIGTERM)
 
-    until(lambda: not running.probe("readiness"), "not ready any more", 10)
+    until(lambda: not running.probe("readiness"), "not ready any more", 30)
     # Told to leave, and still there for whoever has not heard it.
     status, content, headers = running.ask("/readyz")
     assert (status, content) == (503, {"state": "leaving"})
@@ -75,7 +75,7 @@ def test_sigterm_in_the_middle_of_many_requests_drains_and_loses_nothing(pod, se
     crowd.leave()
     assert crowd.others == []
 
-    until(lambda: not is_listening(running), "no new connections", 10)
+    until(lambda: not is_listening(running), "no new connections", 30)
     assert time.monotonic() - began >= Times.read(service.environ).leave
     assert running.code is None
     status, content, connection = half.finish()
