@@ -197,6 +197,16 @@ def test_a_server_that_hangs_is_not_ready_in_time_and_no_less_alive(make_replica
     until(lambda: running.probe("readiness"), "ready again", 60)
 
 
+def test_what_could_not_be_closed_in_time_is_told_and_is_no_zero(make_replica, servers, replica):
+    running = make_replica(servers).start(replica.saying(SERVICE_CLOSE_SECONDS="1")).started()
+    assert running.ask("/documents", BODY)[0] == 201
+    servers.running["postgres"].pause()
+    assert running.terminate() == 1
+    (told,) = [json.loads(line) for line in running.log.splitlines() if "service.closed" in line]
+    assert told["late"] == ["audit"]
+    servers.running["postgres"].resume()
+
+
 def test_servers_that_come_after_the_pod_are_waited_for(make_replica, servers, replica):
     servers.running["postgres"].kill()
     running = make_replica(servers).start(replica)
