@@ -111,14 +111,12 @@ class Acknowledgements:
 
 async def work(home: Home, options: argparse.Namespace, intake: Intake, started: float) -> Done:
     """Open the clinic, do the morning's work, and verify the trail."""
-    policy = Breaker(failures=5, window=60.0, reset=0.25)
-    lab_breaker = CountingBreaker("lab", policy, counts=passes)
+    breaker = CountingBreaker("lab", Breaker(failures=5, window=60.0, reset=0.25))
     aegis = Aegis(home.settings, templates=[RESULTS_READY])
     purpose = Purpose(options.purpose)
     with Lab(home.folder / "lab", outage=options.outage) as lab:
         async with aegis.open():
-            lab_waiting = Waiting(lab_breaker, aegis.log)
-            waiting = Waiting(CountingBreaker("services", policy, counts=passes), aegis.log)
+            lab_waiting, waiting = Waiting(aegis.log), Waiting(aegis.log)
             with Progress("documents", len(intake.documents), sys.stdout) as progress:
                 waiting.note = lab_waiting.note = progress.note
                 principal = await check_in(options.staff, purpose, aegis.audit, waiting)
@@ -126,6 +124,7 @@ async def work(home: Home, options: argparse.Namespace, intake: Intake, started:
                 morning = Morning(
                     aegis,
                     LabClient(lab.port),
+                    breaker,
                     lab_waiting=lab_waiting,
                     waiting=waiting,
                     principal=principal,
@@ -153,7 +152,7 @@ async def work(home: Home, options: argparse.Namespace, intake: Intake, started:
         verifier_keys=verifier_keys,
         uncertain=len(uncertain),
         lab_refused=lab.refused,
-        lab_breaker=lab_breaker.get_metrics(),
+        breaker=breaker.get_metrics(),
         lab_waits=lab_waiting.waits.total(),
         waits=waiting.waits,
         started=started,

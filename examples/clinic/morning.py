@@ -15,6 +15,7 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.recorder import AuditEvent
 from aegis_core.marks import PHI, Classified, Pseudonym, Purpose
 from aegis_core.notifications.model import ChannelKind, DeliveryStatus, Recipient
+from aegis_core.resilience import CountingBreaker
 from examples.clinic import waiting
 from examples.clinic.lab import LabClient
 from examples.clinic.letters import ResultsReady
@@ -61,6 +62,7 @@ class Morning:
     """One run over one input. Doing it twice does nothing twice, so that whatever is away is waited for.
 
     Arguments:
+        breaker: keeps calls from the lab while it can't take any.
         lab_waiting: for the lab, and ``waiting``: for everything that Aegis leans on.
         principal: who is at work, and ``purpose``: what for; both are checked already.
         names: makes what stands for an id in keys and headers. Another key would make other names, and the same
@@ -71,6 +73,7 @@ class Morning:
         self,
         aegis: Aegis,
         lab: LabClient,
+        breaker: CountingBreaker,
         /,
         *,
         lab_waiting: Waiting,
@@ -82,6 +85,7 @@ class Morning:
     ) -> None:
         self._aegis = aegis
         self._lab = lab
+        self._breaker = breaker
         self._lab_waiting = lab_waiting
         self._waiting = waiting
         self._principal = principal
@@ -138,7 +142,7 @@ class Morning:
         return await self._waiting.until_done(attempt)
 
     async def _send(self, body: bytes, token: str) -> None:
-        send = partial(anyio.to_thread.run_sync, partial(self._lab.send, body, key=token))
+        send = partial(self._breaker.execute, anyio.to_thread.run_sync, partial(self._lab.send, body, key=token))
         is_new = await self._lab_waiting.until_done(send)
         event = ResultSent(document=token)  # the same one however often it takes: it is recorded once
         receipt = await self._waiting.until_done(partial(self._aegis.audit.record, event))

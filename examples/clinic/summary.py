@@ -28,7 +28,7 @@ class Done:
     verifier_keys: tuple[str, ...]
     uncertain: int
     lab_refused: int
-    lab_breaker: BreakerMetrics
+    breaker: BreakerMetrics
     lab_waits: int
     waits: Counter[str]
     started: float
@@ -53,7 +53,7 @@ def summary(done: Done, report: Report | None, /) -> str:
         f"  {outcome.read:>6} read back and compared",
         f"  {outcome.sent:>6} results sent to the lab, {outcome.already_sent} that it had before",
         (
-            f"         (it refused {done.lab_refused} calls, the breaker opened {done.lab_breaker.opened} times, "
+            f"         (it refused {done.lab_refused} calls, the breaker opened {done.breaker.opened} times, "
             f"work waited {done.lab_waits} times)"
         ),
         f"  {sum(outcome.letters.values()):>6} letters ({_counts(outcome.letters)}); {done.uncertain} uncertain in all",

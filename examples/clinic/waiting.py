@@ -1,4 +1,4 @@
-"""Wait for what is away: it is asked again until it answers, and a breaker keeps most of the calls from it."""
+"""Wait for what is away: it is asked again, ever less often, until it answers."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -8,15 +8,14 @@ import anyio
 
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.observability.logger import Logger
-from aegis_core.resilience import CountingBreaker
 
 T = TypeVar("T")
 
 #: Seconds for which one piece of work waits before the morning is broken off.
 LONGEST_WAIT: Final = 60.0
 
-#: Seconds between two tries where the error does not say.
-_PAUSE: Final = 0.05
+#: Seconds between two tries where the error does not say, doubled each time.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 #: What passes. Everything here may be done again, so what may or may not have happened is done again, too.
 _PASSES: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.DEADLINE_EXCEEDED})
 #: The first word of an operation, and who failed.
@@ -25,7 +24,9 @@ _WHO: Final = {
     "keyring": "keys",
     "lab": "lab",
     "notifications": "journal of letters",
+    "state": "state store",
     "storage": "store",
+    "vault": "keys",
 }
 #: What is said of whom, where it is not that they can't be reached.
 _SAID: Final = {"lab": "the lab can't take results", "mail": "letters can't go out"}
@@ -40,12 +41,10 @@ class Waiting:
     """Does pieces of work that may be done twice, each until it is done.
 
     Arguments:
-        breaker: shared by all that lean on the same services; made with ``counts=passes``.
         log: gets the code of each failure that is waited out.
     """
 
-    def __init__(self, breaker: CountingBreaker, log: Logger, /) -> None:
-        self._breaker = breaker
+    def __init__(self, log: Logger, /) -> None:
         self._log = log
         self._away = "service"
         #: Told why nothing moves.
@@ -60,10 +59,11 @@ class Waiting:
             AegisError: what does not pass; what passes, after `LONGEST_WAIT` seconds.
         """
         gives_up = anyio.current_time() + LONGEST_WAIT
+        pause = _FIRST_PAUSE
         failure: AegisError | None = None
         while True:
             try:
-                return await self._breaker.execute(work)
+                return await work()
             except AegisError as error:
                 if not passes(error):
                     raise
@@ -74,7 +74,8 @@ class Waiting:
                     raise failure or error from None
                 self.say(self._away)
                 self._log.debug("work waits", code=error.code.value, operation=error.operation)
-                await anyio.sleep(error.retry_after or _PAUSE)
+                await anyio.sleep(error.retry_after or pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
 
     def say(self, away: str, /) -> None:
         """Say for whom work waits, and count it."""

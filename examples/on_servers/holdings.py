@@ -42,11 +42,9 @@ def search_servers(place: Place, wanted: Iterable[str], /) -> Mapping[str, Repor
     also = {"postgres": list(rows(place)), "s3": list(objects(place))}
     with as_operator(place.servers["postgres"], place.name) as connection:
         connection.execute("CHECKPOINT")  # what is in memory only is written, too
-    reports: dict[str, Report] = {}
-    for name, running in place.servers.items():
+    for running in place.servers.values():
         running.kill()
-        reports[name] = search(running.folder, wanted, also=also.get(name, ()))
-    return reports
+    return {name: search(running.folder, wanted, also=also.get(name, ())) for name, running in place.servers.items()}
 
 
 def _tables(connection: psycopg.Connection[Any]) -> list[str]:

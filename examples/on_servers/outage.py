@@ -15,7 +15,9 @@ from aegis_core.testing.servers import Running
 
 #: What the clinic says while a server is away.
 _SAID: Final = {
-    "postgres": ("the trail can't be reached", "the keys can't be reached", "the journal of letters can't be reached"),
+    "postgres": tuple(
+        f"the {what} can't be reached" for what in ("trail", "keys", "state store", "journal of letters")
+    ),
     "s3": ("the store can't be reached",),
     "smtp": ("letters can't go out",),
     "vault": ("the keys can't be reached",),
