@@ -110,7 +110,8 @@ def survey(
     for kind in _ORDER:
         if kind in needed and kind in settings.ports:
             located.append((kind, kind, settings.ports[kind]))
-        located += ((name, kind, where) for name, where in further.get(kind, ()))
+        for name, where in further.get(kind, ()):
+            located.append((name, kind, where))
     places: list[Place] = []
     for name, kind, where in located:
         place = Place(name, kind, where, _maker(registry, kind, where, deps))

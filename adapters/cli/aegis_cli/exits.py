@@ -92,9 +92,8 @@ def _of_usage(error: CycloptsError) -> str:
     text = error.__rich__()
     told = text.plain
     for span in sorted(text.spans, key=lambda span: span.start, reverse=True):
-        if span.style == STYLE_OFFENDING_VALUE and not told.startswith(
-            "--", span.start
-        ):  # an option's name is no value
+        is_option = told.startswith("--", span.start)
+        if span.style == STYLE_OFFENDING_VALUE and not is_option:
             told = f"{told[: span.start]}…{told[span.end :]}"
     return " ".join(told.split())
 

@@ -1,9 +1,9 @@
 """How a command opens the parts of Aegis that it needs, from the ``AEGIS_*`` settings."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from aegis_core import Aegis, SettingsError
+from aegis_core import Aegis, AegisError, ErrorCode, SettingsError
 from aegis_core.kernel import Part, StateStore
 from aegis_core.survey import survey
 
@@ -38,5 +38,12 @@ async def opened_state() -> AsyncGenerator[StateStore]:
     if found.problems:
         raise SettingsError(found.problems)
     place = next(place for place in found.places if place.kind == "state")
-    async with place.opened() as state:
+    async with AsyncExitStack() as stack:
+        try:
+            state = await stack.enter_async_context(place.opened())
+        except AegisError as error:
+            if error.code is not ErrorCode.NOT_FOUND:
+                raise
+            said = f"{place.where.variable} names {place.where.url}: {error.message}"
+            raise AegisError(error.code, said, operation=error.operation, adapter=error.adapter) from None
         yield state

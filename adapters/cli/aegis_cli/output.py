@@ -84,7 +84,10 @@ class Output:
     def record(self, document: Mapping[str, Json], /) -> None:
         """One line of JSON, where ``--json`` is given: for answers that come bit by bit (JSON Lines)."""
         if self.as_json:
-            sys.stdout.write(json.dumps(document, ensure_ascii=False, separators=(",", ":")) + "\n")
+            line = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+            if not line.isprintable():  # JSON leaves in what drives a terminal beyond ASCII
+                line = "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in line)
+            sys.stdout.write(f"{line}\n")
 
     def show(self, *shown: "RenderableType") -> None:
         """Lines and tables for people; nothing where ``--json`` is given. Texts from elsewhere go through `plain`."""

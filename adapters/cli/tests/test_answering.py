@@ -1,6 +1,8 @@
 """What every command has in common: help, JSON, exit codes, one clear line; no traceback, no value, no colour."""
 
+import contextlib
 import errno
+import io
 import json
 import os
 import subprocess
@@ -69,6 +71,7 @@ def test_with_json_an_error_is_a_document_and_still_a_line(aegis):
     assert ended.document["error"]["code"] == "not_found"
     assert ended.document["exit"] == 1
     assert ended.err.startswith("aegis: not_found")
+    assert "AEGIS_STATE names file:.aegis/audit" in ended.err
 
 
 def test_json_behind_two_dashes_is_no_option(aegis):
@@ -198,6 +201,16 @@ def test_a_record_is_one_line_of_json(capfd):
     written = capfd.readouterr().out
     assert written.count("\n") == 1
     assert json.loads(written) == {"name": "สมชาย\n"}
+
+
+@given(st.text(max_size=40))
+def test_a_record_drives_no_terminal_and_loses_nothing(text):
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written):
+        Output(as_json=True).record({text: [text]})
+    line = written.getvalue()
+    assert line.removesuffix("\n").isprintable()
+    assert json.loads(line) == {text: [text]}
 
 
 def test_a_failure_of_a_group_names_its_gravest_member():

@@ -248,7 +248,8 @@ def test_a_part_that_hangs_keeps_nobody_waiting_and_the_program_ends():
     async def answers():
         return Row("quick", "ok")
 
-    rows = examine._at_once({"slow": hangs, "quick": answers}, 0.2, lambda done, total: None)
+    late = {name: places.late(name, 0.2) for name in ("slow", "quick")}
+    rows = examine._at_once({"slow": hangs, "quick": answers}, 0.2, lambda done, total: None, late)
     assert rows["quick"].state == "ok"
     assert rows["slow"].state == "down"
     assert "no answer within 0.2 s" in rows["slow"].detail

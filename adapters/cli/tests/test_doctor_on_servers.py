@@ -153,6 +153,8 @@ def test_one_that_says_nothing_is_waited_for_no_longer_than_the_deadline(servers
         servers.setenv(variable, url.format(port=port))
         ended = aegis("doctor", "--json", "--deadline", "1")
     assert ended.row(row)["state"] == "down"
+    assert ended.row(row)["variable"] == variable
+    assert "may this host reach it?" in ended.row(row)["detail"]
     assert ended.exit == Exit.TRY_AGAIN
 
 

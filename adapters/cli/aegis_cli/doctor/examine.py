@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 
 import anyio
+import attrs
 
 from aegis_cli.doctor import canary, contents
 from aegis_cli.doctor.model import Report, Row, Setting
-from aegis_cli.doctor.places import look_at_place
+from aegis_cli.doctor.places import late, look_at_place
 from aegis_core.kernel import SYSTEM_CLOCK, Context, using
 from aegis_core.survey import Place, Survey, survey
 
@@ -43,7 +44,7 @@ def _look(found: Survey, deadline: float, progress: Callable[[int, int], None]) 
     looks["keyring"] = lambda: contents.look_at_keyring(places)
     looks["deliveries"] = lambda: contents.look_at_deliveries(places)
     looks["privacy"] = _privacy
-    rows = _at_once(looks, deadline, progress)
+    rows = _at_once(looks, deadline, progress, {name: late(name, deadline, places.get(name)) for name in looks})
     for name, needed in (("trail", ("audit", "state", "keys")), ("keyring", ("state",)), ("deliveries", ("state",))):
         why = contents.missing_places(needed, rows)
         if why:
@@ -65,14 +66,21 @@ async def _privacy() -> Row:
 
 
 def _at_once(
-    looks: Mapping[str, Callable[[], Awaitable[Row]]], deadline: float, progress: Callable[[int, int], None]
+    looks: Mapping[str, Callable[[], Awaitable[Row]]],
+    deadline: float,
+    progress: Callable[[int, int], None],
+    late_rows: Mapping[str, Row],
 ) -> dict[str, Row]:
     answers: SimpleQueue[Row] = SimpleQueue()
     until = SYSTEM_CLOCK.monotonic() + deadline
-    for name, look in looks.items():
+    rows = dict(late_rows)
+
+    def answer(name: str) -> None:
+        answers.put(_row_of(looks[name], until, late_rows[name]))
+
+    for name in looks:
         # A daemon: a driver that hangs in the system's own resolver must not keep the program from ending.
-        threading.Thread(target=lambda n=name, w=look: answers.put(_row_of(n, w, until, deadline)), daemon=True).start()
-    rows = {name: _late(name, deadline) for name in looks}
+        threading.Thread(target=answer, args=(name,), daemon=True).start()
     for done in range(len(looks)):
         progress(done, len(looks))
         try:
@@ -83,11 +91,7 @@ def _at_once(
     return rows
 
 
-def _late(name: str, deadline: float) -> Row:
-    return Row(name, "down", detail=f"no answer within {deadline:g} s: is it running, and may this host reach it?")
-
-
-def _row_of(name: str, look: Callable[[], Awaitable[Row]], until: float, deadline: float) -> Row:
+def _row_of(look: Callable[[], Awaitable[Row]], until: float, late_row: Row) -> Row:
     async def within() -> Row:
         with using(Context(expires_at=until)), anyio.fail_after(until - SYSTEM_CLOCK.monotonic()):
             return await look()
@@ -95,9 +99,10 @@ def _row_of(name: str, look: Callable[[], Awaitable[Row]], until: float, deadlin
     try:
         return anyio.run(within)
     except TimeoutError:
-        return _late(name, deadline)
+        return late_row
     except Exception as error:  # noqa: BLE001 - an adapter that breaks its word spoils its own row alone
-        return Row(name, "failed", detail=f"looking at it raised {type(error).__name__}: this is a bug of its adapter")
+        said = f"looking at it raised {type(error).__name__}: this is a bug of its adapter"
+        return attrs.evolve(late_row, state="failed", detail=said)
 
 
 def _settings(found: Survey) -> Sequence[Setting]:

@@ -26,12 +26,15 @@ _BARE: Final = (
 )
 
 
+def late(name: str, deadline: float, /, place: Place | None = None) -> Row:
+    """A row for what did not answer in time."""
+    return Row(name, "down", detail=f"no answer within {deadline:g} s{_advice(place)}", **_where(place))
+
+
 def row_of_error(name: str, error: AegisError, /, place: Place | None = None) -> Row:
     """A row for what could not be looked at."""
-    detail = error.message
-    if place is not None and error.code is ErrorCode.UNAVAILABLE and place.where.url.host:
-        detail += "; is it running, and may this host reach it?"
     state = _STATES.get(error.code, "failed")
+    detail = error.message + (_advice(place) if state == "down" else "")
     return Row(name, state, detail=detail, facts={"code": error.code.value}, **_where(place))
 
 
@@ -100,6 +103,11 @@ def _file_system(place: Place) -> tuple[list[str], dict[str, Json]]:
         return [], {}
     under = filesystem_of(Path(place.where.url.path))
     return [under.name], {"file_system": under.name, "file_system_kind": under.kind}
+
+
+def _advice(place: Place | None) -> str:
+    is_elsewhere = place is not None and place.where.url.scheme not in _LOCAL
+    return "; is it running, and may this host reach it?" if is_elsewhere else ""
 
 
 def _where(place: Place | None) -> dict[str, str]:
