@@ -9,8 +9,9 @@ import pytest
 from aegis_cli.doctor import canary, examine, places
 from aegis_cli.doctor.model import Row
 from aegis_cli.exits import Exit
+from aegis_cli.opened import opened
 from aegis_core import AegisError, Canary, ErrorCode, KeyPurpose
-from aegis_core.kernel import FileSystem
+from aegis_core.kernel import FileSystem, Health
 
 from .conftest import tree
 
@@ -343,3 +344,29 @@ def test_codes_become_states():
         ErrorCode.UNSUPPORTED: "failed",
     }.items():
         assert places.row_of_error("x", AegisError(code, "said")).state == state
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(3600.0, "3600 s ahead of"), (-90.0, "90 s behind"), (1.0, "")])
+def test_a_clock_that_is_away_is_told(seconds, said, application, aegis, monkeypatch):
+    from aegis_core.local.filesystem.audit import FileAudit
+
+    application(a_morning)
+
+    async def health(self):
+        return Health("up", facts={"clock_ahead_s": seconds})
+
+    monkeypatch.setattr(FileAudit, "health", health)
+    row = aegis("doctor", "--json").row("audit")
+    assert (row["state"] == "degraded") is bool(said)
+    assert said in row["detail"]
+
+
+@pytest.mark.anyio
+async def test_a_command_that_opens_parts_begins_nothing_unless_it_says_so(tmp_path):
+    with pytest.raises(AegisError) as caught:
+        async with opened("audit", "storage"):
+            raise AssertionError
+    assert caught.value.code is ErrorCode.NOT_FOUND
+    assert list(tmp_path.iterdir()) == []
+    async with opened("audit", create=True):
+        assert (tmp_path / ".aegis" / "audit").is_dir()
