@@ -63,6 +63,8 @@ class Application:
 
     def owns(self, module: ModuleType) -> bool:
         """Whether a module's file lies under the root, and is nothing that was installed there."""
+        if type(module).__name__ == "_LazyModule":  # nobody has used it yet, and looking at it would load it
+            return False
         file = getattr(module, "__file__", None)
         if not file:
             return False
@@ -79,7 +81,7 @@ class Application:
             for type_ in _classes_in(vars(module), module.__name__):
                 if type_ not in found:
                     file, line = self.source(type_)
-                    found[type_] = OwnClass(type_, type_.__qualname__, dict(marks_of(type_)), file, line)
+                    found[type_] = OwnClass(type_, type_.__qualname__, _marks(type_), file, line)
         return tuple(found.values())
 
     @property
@@ -114,9 +116,16 @@ class Application:
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else file
 
 
+def _marks(type_: type) -> dict[str, DataClass | None]:
+    try:
+        return dict(marks_of(type_))
+    except Exception:  # noqa: BLE001 - a class that can't be asked, such as one of a metaclass that raises
+        return {}
+
+
 def _classes_in(names: dict[str, Any], module: str) -> Iterator[type]:
     for value in list(names.values()):
-        if isinstance(value, type) and value.__module__ == module:
+        if issubclass(type(value), type) and value.__module__ == module:  # a proxy or lazy module is not woken
             yield value
             yield from (inner for inner in _classes_in(dict(vars(value)), module) if inner is not value)
 

@@ -1,6 +1,7 @@
 """The application that is to be looked at: a module, ``module:app``, ``module:make_app()`` or a file."""
 
 import importlib
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -114,17 +115,21 @@ def _refuse_servers(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _prepare_django(target: Target) -> None:
-    """A settings module of Django is one: named itself, or by an environment that says so."""
+    """Set Django up before anything of a project is imported: its models need that.
+
+    A target is a project's if it is a settings module itself, or if the environment names one.
+    """
     if target.module.rpartition(".")[2] == "settings":
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", target.module)
+    if "DJANGO_SETTINGS_MODULE" in os.environ and importlib.util.find_spec("django"):
+        importlib.import_module("django").setup()
 
 
 def _finish_django() -> None:
-    """What every entry of a Django project does first; only where the application is one."""
-    named = "DJANGO_SETTINGS_MODULE" in os.environ
+    """The same for a project in one file, which has configured its settings itself."""
     configured = getattr(getattr(sys.modules.get("django.conf"), "settings", None), "configured", False)
     is_ready = getattr(getattr(sys.modules.get("django.apps"), "apps", None), "ready", False)
-    if not is_ready and (configured or (named and os.environ["DJANGO_SETTINGS_MODULE"] in sys.modules)):
+    if configured and not is_ready:
         importlib.import_module("django").setup()
 
 

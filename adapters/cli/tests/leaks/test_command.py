@@ -148,6 +148,32 @@ def test_a_settings_module_of_django_is_set_up(project):
     assert next(each for each in report.findings if each.door == "django.debug").state is State.OPEN
 
 
+def test_a_module_of_a_django_project_is_imported_in_it(project, monkeypatch):
+    folder = project(
+        wards____init__="",
+        wards__settings="SECRET_KEY = 'x'\nINSTALLED_APPS = ['wards']",
+        wards__models="from django.db import models\nclass Patient(models.Model):\n    mrn = models.TextField()",
+        wards__views="from wards.models import Patient",
+    )
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "wards.settings")
+    report = inspect_application("wards.views", here=folder)
+    unmarked = next(each for each in report.findings if each.door == "classes.unmarked")
+    assert [(each.where, each.fix) for each in unmarked.openings] == [("Patient.mrn", "mark(Patient, mrn=PHI.MRN)")]
+
+
+def test_a_lazy_module_is_not_woken(project):
+    source = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("heavy", __file__.replace("app.py", "heavy.py"))
+loader = importlib.util.LazyLoader(spec.loader)
+sys.modules["heavy"] = heavy = importlib.util.module_from_spec(spec)
+loader.exec_module(heavy)
+"""
+    folder = project(app=source, heavy="open('woken', 'w')")
+    inspect_application("app", here=folder)
+    assert not (folder / "woken").exists()
+
+
 def test_a_door_may_stay_open_for_a_reason(aegis, project):
     project(app=OPEN, pyproject_toml='[tool.aegis.leaks.ignore]\n"classes.repr" = "shown to the patient alone"\n')
     door = next(each for each in aegis("leaks", "app", "--json").document["doors"] if each["door"] == "classes.repr")

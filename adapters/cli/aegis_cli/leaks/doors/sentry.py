@@ -26,6 +26,15 @@ DOORS = (
         _option(lambda options: bool(options["include_local_variables"]), "include_local_variables"),
     ),
     Door(
+        "sentry.messages",
+        ("sentry_sdk",),
+        "texts of exceptions and of log lines at ERROR",
+        "before_send=lambda event, hint: "
+        '([each.update(value="") for each in event.get("exception", {}).get("values", ())], '
+        'event.pop("logentry", None), event)[-1]',
+        _option(lambda options: options["before_send"] is None, "before_send"),
+    ),
+    Door(
         "sentry.personal-data",
         ("sentry_sdk",),
         "users, addresses, cookies and headers of requests",
