@@ -1,7 +1,9 @@
 """What every command has in common: help, JSON, exit codes, one clear line; no traceback, no value, no colour."""
 
+import ast
 import contextlib
 import errno
+import importlib.util
 import io
 import json
 import os
@@ -217,3 +219,19 @@ def test_a_failure_of_a_group_names_its_gravest_member():
     group = ExceptionGroup("x", [AegisError(ErrorCode.UNAVAILABLE, "one"), AegisError(ErrorCode.NOT_FOUND, "two")])
     assert "two" in failure_of(group).message
     assert main.run(["--version"]) == 0
+
+
+def test_the_command_leans_on_the_cores_public_doors_alone():
+    sources = Path(main.__file__).parent.rglob("*.py")
+    modules = {
+        node.module
+        for source in sources
+        for node in ast.walk(ast.parse(source.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aegis_core")
+    }
+    assert "aegis_core.survey" in modules
+    core = Path(importlib.util.find_spec("aegis_core").origin).parent
+    inner = {name for name in modules if name.count(".") > 1}
+    rooms = {name for name in modules if name.count(".") == 1 and (core / name.rpartition(".")[2]).is_dir()}
+    assert inner == set()
+    assert modules - rooms <= {"aegis_core", "aegis_core.survey", "aegis_core.ports"}
