@@ -11,6 +11,7 @@ from aegis_cli.leaks.doors import (
     flask,
     hooks,
     library_loggers,
+    opentelemetry,
     pydantic,
     sentry,
     servers,
@@ -36,5 +37,6 @@ DOORS: Final[tuple[Door, ...]] = (
     *servers.DOORS,
     *celery.DOORS,
     *sentry.DOORS,
+    *opentelemetry.DOORS,
     *tools.DOORS,
 )
