@@ -22,7 +22,8 @@ from aegis_core.app import Aegis
 from aegis_core.audit.note import VerifierKey
 from aegis_core.audit.tiles import decode_bundle
 from aegis_core.audit.verifier import verifier_main
-from aegis_core.kernel.errors import AegisError
+from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.storage import Storage
 from examples.clinic import __main__ as clinic
 from examples.clinic import waiting
 from examples.clinic.home import Home
@@ -76,6 +77,27 @@ def test_a_second_run_does_nothing_twice(run, tmp_path):
     assert "0 results sent to the lab, 30 that it had before" in ended.out
     assert mails(tmp_path / "home") == before
     assert len(before) == 9
+
+
+def test_a_document_whose_answer_was_lost_is_filed_once_and_counts_as_filed(run, tmp_path, monkeypatch):
+    upload, lost = Storage.upload, []
+
+    async def losing(self, key, source, /, **options):
+        info = await upload(self, key, source, **options)
+        if len(lost) < 3 and key not in lost:
+            lost.append(key)
+            raise AegisError(ErrorCode.UNAVAILABLE, "the connection broke off", operation="storage.upload")
+        return info
+
+    monkeypatch.setattr(Storage, "upload", losing)
+    ended = run()
+    assert ended.code == 0
+    assert len(lost) == 3
+    assert [line for line in SAID if line not in ended.out] == []
+    assert "0 had been filed before" in ended.out
+    assert "3 times work waited for a service (3 store)" in ended.out
+    monkeypatch.undo()
+    assert "44 had been filed before" in run().out
 
 
 def test_several_inputs_share_one_home(run, folder, tmp_path):

@@ -3,12 +3,15 @@
 import email
 import hashlib
 import os
+import socket
 import threading
 import time
 from email import policy
+from types import SimpleNamespace
 
 import anyio
 import pytest
+from aiosmtpd.controller import Controller
 
 from aegis_core.app import Aegis
 from examples.clinic import __main__ as clinic
@@ -180,3 +183,58 @@ def test_a_server_that_is_down_at_the_start_is_named_within_seconds(place, lead,
     ended = run()
     assert ended.code == 0
     assert list(differences(local_summary, ended.out)) == []
+
+
+class Losing:
+    """A mail server that takes every letter, and hangs up on one of them before it has said so."""
+
+    def __init__(self):
+        self.taken = []
+
+    async def handle_DATA(self, server, session, envelope):
+        self.taken.append(envelope.rcpt_tos[0])
+        if len(self.taken) == 4:
+            server.transport.abort()
+        return "250 2.0.0 OK"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_letter_whose_answer_was_lost_is_uncertain_and_never_sent_again_by_itself(run, monkeypatch):
+    server = Losing()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    controller = Controller(server, hostname="127.0.0.1", port=port)
+    controller.start()
+    monkeypatch.setenv("AEGIS_EMAIL", f"smtp://127.0.0.1:{port}")
+    try:
+        for _ in range(2):
+            ended = run()
+            assert (ended.code, ended.err) == (0, "")
+            assert "10 letters (8 accepted, 1 uncertain, 1 unreachable); 1 uncertain in all" in ended.out
+    finally:
+        controller.stop()
+    assert len(server.taken) == len(set(server.taken)) == 9
+
+
+def test_a_database_that_takes_connections_and_answers_nothing_is_waited_for(
+    place, lead, run, tmp_path, trouble, monkeypatch, local_summary
+):
+    database = place.servers["postgres"]
+    trail, subjects = place.environ["AEGIS_AUDIT"], place.environ["AEGIS_SUBJECT_KEYS"]
+    lead(AEGIS_AUDIT=f"{trail}?timeout=1", AEGIS_SUBJECT_KEYS=f"{subjects}&timeout=1")
+    # It stands still where it would be killed, and goes on once the clinic says that it waits.
+    stands_still = SimpleNamespace(is_running=True, kill=None, start=None)
+
+    def pause():
+        database.pause()
+        stands_still.is_running = False
+
+    stands_still.kill, stands_still.start = pause, database.resume
+    trouble.kills(stands_still, after=14)
+    ended = run()
+    trouble.over()
+    assert (ended.code, ended.err) == (0, "")
+    assert set(trouble.waits) <= AT_THE_DATABASE
+    assert trouble.waits
+    assert list(differences(local_summary, ended.out)) == []
+    kept(tmp_path / "home", trouble.promises)
