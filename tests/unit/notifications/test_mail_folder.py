@@ -3,6 +3,7 @@
 import email
 import email.policy
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -149,7 +150,7 @@ async def test_a_full_disk_is_named(tmp_path, deps, monkeypatch):
 def test_the_url_says_folder_and_sender(tmp_path):
     folder = from_url(ServiceUrl.parse(f"eml://{tmp_path}?from=clinic@north.example"), AdapterDeps())
     assert folder.native(type(tmp_path)) == tmp_path
-    assert from_url(ServiceUrl.parse("eml:.aegis/mail"), AdapterDeps()).folder.as_posix() == ".aegis/mail"
+    assert from_url(ServiceUrl.parse("eml:.aegis/mail"), AdapterDeps()).folder == Path(".aegis/mail").absolute()
 
 
 @pytest.mark.parametrize(
