@@ -195,7 +195,9 @@ def unreached(error: Exception, /, *, adapter: str) -> AegisError:
             "endpoint and at ca=",
             adapter=adapter,
         )
-    if isinstance(error, urllib3.exceptions.TimeoutError):
+    # urllib3 counts a refused connection among its time-outs.
+    is_late = isinstance(error, urllib3.exceptions.TimeoutError)
+    if is_late and not isinstance(error, urllib3.exceptions.NewConnectionError):
         return AegisError(ErrorCode.UNAVAILABLE, "the server did not answer in time: try again later", adapter=adapter)
     kind = type(getattr(error, "reason", None) or error).__name__
     return AegisError(

@@ -83,7 +83,8 @@ async def test_a_server_that_is_down_at_start_is_unavailable_and_can_be_opened_l
     place = own_seaweedfs
     place.running.kill()
     store = place.make()
-    await refusal(store, ErrorCode.UNAVAILABLE)
+    said = await refusal(store, ErrorCode.UNAVAILABLE)
+    assert "cannot be reached" in said, "nobody was late: nobody was there"
     place.running.start()
     await store.open()
     await put(store, KEY, b"x")
