@@ -132,8 +132,10 @@ class Harness:
     @asynccontextmanager
     async def filled(self):
         self.server.is_full = True
-        yield
-        self.server.is_full = False
+        try:
+            yield
+        finally:
+            self.server.is_full = False
 
     def greet(self, connection):
         return True
@@ -145,9 +147,11 @@ def over(kind):
         with Server() as server:
             thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
             thread.start()
-            yield Harness(server, kind)
-            server.shutdown()
-            thread.join(10)
+            try:
+                yield Harness(server, kind)
+            finally:  # also where a planted bug is found: or its thread would turn for ever
+                server.shutdown()
+                thread.join(10)
 
     return harness
 
