@@ -28,7 +28,7 @@ _FIRST_BATCH: Final = 64
 _EDGE: Final = 256
 
 #: Seconds between two rounds at full speed: a copy that is flushed for each batch of the primary would slow it down.
-BREATH: Final = 0.25
+BREATH: Final = 0.1
 #: Seconds after which the primary is looked at although nobody rang: other hosts append, too.
 POLL: Final = 1.0
 #: Seconds that one call of a copy may take; adapters with blocking drivers hand it on.
@@ -211,13 +211,12 @@ class Follower:
                 await self._look_for(entries, start)  # … or the copy knows one of these as something else
                 raise
             return
-        for index, kept in enumerate(indexes, start):
-            if kept != index:
-                raise Diverged(_other(kept))
+        if list(indexes) != list(range(start, start + len(entries))):
+            raise Diverged(_other(next(kept for index, kept in enumerate(indexes, start) if kept != index)))
         self._size = start + len(entries)
         self._copied(len(entries))
         self._behind(self._seen - self._size)
-        octets = sum(len(entry.body) for entry in entries)
+        octets = sum([len(entry.body) for entry in entries])
         self._batch = max(1, min(LARGEST_BATCH, 2 * self._batch, BATCH_BYTES * len(entries) // max(octets, 1)))
 
     async def _look_for(self, entries: Sequence[Entry], start: int) -> None:

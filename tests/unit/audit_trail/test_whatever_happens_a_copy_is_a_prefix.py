@@ -281,6 +281,6 @@ def test_recent_entries_are_those_at_their_places_or_none_at_all(batches):
         for start in range(len(log)):
             for stop in (start + 1, start + 3):
                 assert recent.between(start, stop) in ([], log[start:stop])
-        assert sum(len(entry.body) for entry in recent._entries) <= 4 << 20
+        assert sum(len(entry.body) for entry in recent._entries) == recent._bytes <= 4 << 20
         if not is_one_known:
             assert recent.between(len(log) - 1, len(log)) == log[-1:]
