@@ -6,8 +6,8 @@ from typing import Final
 
 from aegis_core.audit.port import Entry
 
-#: Bytes of entries that are kept at most; what is older is read back from the primary. A copy that takes a breath at full
-#: speed still finds all of it here.
+#: Bytes of entries that are kept at most; what is older is read back from the primary. A copy that takes a breath at
+#: full speed still finds all of it here.
 _MOST: Final = 4 << 20
 
 
