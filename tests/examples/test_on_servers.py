@@ -1,5 +1,7 @@
 """The demonstration itself: what it compares, what it finds, and that it ends well with each server killed in turn."""
 
+import re
+
 import pytest
 
 from examples.clinic import synthetic
@@ -10,6 +12,7 @@ from examples.on_servers.compare import differences, fields
 from examples.on_servers.holdings import search_servers
 from examples.on_servers.outage import Ended, outages
 from examples.on_servers.services import SCHEMA, SERVERS, as_operator, object_client
+from tests.architecture.tree import ROOT
 
 
 @pytest.mark.timeout(180)
@@ -27,6 +30,10 @@ def test_with_every_server_killed_in_turn_both_summaries_are_the_same_and_nothin
     for name in ("postgres", "s3", "smtp"):
         assert f"✓ {name} is back; nobody missed it" not in said
     assert "aegis-test-secret" not in said
+    guide = (ROOT / "docs" / "guides" / "environments.md").read_text()
+    shown = re.findall(r"^  = .*", guide, re.MULTILINE)
+    assert len(shown) >= 6
+    assert [line for line in shown if line not in said.splitlines()] == [], "the guide shows what it prints"
 
 
 def test_a_server_that_cannot_run_here_is_usage(monkeypatch, capsys):
