@@ -61,6 +61,16 @@ def volumes(root: Path, mounts: list[dict[str, object]]) -> None:
             mount("-o", "remount,ro,bind", place)
 
 
+def uncovered(root: Path, paths: list[str]) -> None:
+    """What of the image a volume hides is laid on it again: a checkout may lie below ``/tmp``, which is a volume."""
+    for path in paths:
+        inside = root / path.lstrip("/")
+        if not inside.exists():
+            inside.mkdir(parents=True)
+            mount("--bind", path, inside)
+            mount("-o", "remount,ro,bind", inside)
+
+
 def main() -> None:
     spec = json.loads(sys.argv[1])
     if spec["cgroup"]:
@@ -69,6 +79,7 @@ def main() -> None:
     image(root, Path(spec["layers"]), spec["image"])
     devices(root)
     volumes(root, spec["mounts"])
+    uncovered(root, spec["image"])
     if spec["read_only_root"]:
         mount("-o", "remount,ro", root)
     os.chroot(root)

@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 import threading
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
@@ -39,7 +40,7 @@ def servers(postgres_server, seaweedfs_server, openbao_server, smtp_server, monk
         "s3", endpoint_url=seaweedfs_server.endpoint.url, config=Config(s3={"addressing_style": "path"})
     )
     once(seaweedfs_server, "doctor", lambda: client.create_bucket(Bucket="doctor"))
-    once(openbao_server, "transit", lambda: ask_bao(openbao_server, "sys/mounts/transit", {"type": "transit"}))
+    once(openbao_server, "transit", lambda: mount_transit(openbao_server))
     once(openbao_server, "key", lambda: ask_bao(openbao_server, "transit/keys/doctor", {}))
     monkeypatch.setenv("VAULT_ADDR", openbao_server.endpoint.url)
     monkeypatch.setenv("VAULT_TOKEN", openbao_server.endpoint.facts["token"])
@@ -55,6 +56,14 @@ def servers(postgres_server, seaweedfs_server, openbao_server, smtp_server, monk
     yield monkeypatch
     with psycopg.connect(postgres_server.endpoint.url, autocommit=True) as connection:
         connection.execute(f"DROP SCHEMA IF EXISTS doctor_{number} CASCADE")
+
+
+def mount_transit(running):
+    try:
+        ask_bao(running, "sys/mounts/transit", {"type": "transit"})
+    except urllib.error.HTTPError as error:
+        if error.code != 400:  # the server is one for all tests: others have mounted it
+            raise
 
 
 def ask_bao(running, path, body):

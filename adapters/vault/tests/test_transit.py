@@ -42,7 +42,8 @@ class Bao:
             return answer.read()
 
     def set_up(self):
-        self.ask("POST", "sys/mounts/transit", {"type": "transit"})
+        if "transit/" not in json.loads(self.ask("GET", "sys/mounts"))["data"]:  # the server is one for all tests
+            self.ask("POST", "sys/mounts/transit", {"type": "transit"})
         for key in ("phi", "other"):
             self.ask("POST", f"transit/keys/{key}", {})
 

@@ -49,7 +49,7 @@ class SeaweedFS:
             f"-filer.localSocket={folder / 'filer.sock'}",
             "-s3", f"-s3.port={port}", f"-s3.port.grpc={grpc['s3']}", f"-s3.config={config}",
             f"-s3.localSocket={folder / 's3.sock'}", "-s3.port.iceberg=0", "-s3.port.lance=0",
-            "-master.volumeSizeLimitMB=64", "-volume.max=100", "-master.telemetry=false",
+            "-master.volumeSizeLimitMB=64", "-volume.max=5000", "-master.telemetry=false",
             "-master.electionTimeout=1s", "-master.heartbeatInterval=200ms", "-master.resumeState=false",
         ]  # fmt: skip
         facts = {"access_key": _KEY, "secret_key": _SECRET, "region": "us-east-1"}
