@@ -9,6 +9,7 @@ from aegis_core.marks.traces import MAX_CHAIN, is_ours, members, places
 
 MAX_EXCEPTIONS: Final = 256
 MORE: Final = "[more exceptions]"
+_STAND_IN: Final = "__aegis_stand_in__"
 
 
 def scrub(exc: BaseException, /) -> BaseException:
@@ -17,10 +18,10 @@ def scrub(exc: BaseException, /) -> BaseException:
     ``raise scrub(error) from None``, or ``return scrub(error)`` to a queue's result store.
 
     The stand-in is of the nearest built-in class (``except ValueError`` catches what stands for a pydantic error); its
-    text is the type's name. ``__cause__``, ``__context__`` and the members of groups are scrubbed alike, notes are
-    left out, and its traceback has files, lines and functions in frames without locals. An `AegisError` promises to
-    hold no value: it comes back itself, and only what hangs on it is scrubbed; so does what ends a program or a task
-    (``SystemExit``, ``KeyboardInterrupt``, cancellation), without its arguments.
+    text is the type's name, also if it is scrubbed again. ``__cause__``, ``__context__`` and members of groups are
+    scrubbed alike, notes are left out, and its traceback has files, lines and functions in frames without locals. An
+    `AegisError` promises to hold no value: it comes back itself, and only what hangs on it is scrubbed; so does what
+    ends a program or a task (``SystemExit``, ``KeyboardInterrupt``, cancellation), without its arguments.
     """
     return _Scrubbing().one(exc, MAX_CHAIN)
 
@@ -55,6 +56,9 @@ class _Scrubbing:
 
 def _text(exc: BaseException) -> str:
     kind = type(exc)
+    said = vars(exc).get(_STAND_IN)
+    if isinstance(said, str):
+        return said
     return WITHHELD if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__} {WITHHELD}"
 
 
@@ -67,6 +71,7 @@ def _stand_in(exc: BaseException) -> BaseException:
             except TypeError:  # UnicodeDecodeError wants the octets: the next class does
                 continue
             if isinstance(made, BaseException):
+                vars(made)[_STAND_IN] = text
                 return made
     return Exception(text)  # pragma: no cover - every exception has one of these among its bases
 

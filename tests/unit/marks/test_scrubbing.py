@@ -114,6 +114,13 @@ def test_the_stand_in_is_caught_where_the_error_would_be():
         assert CANARY not in everything(clean)
 
 
+def test_what_stands_for_a_stand_in_says_the_same():
+    once = scrub(caught(lambda: pydantic.TypeAdapter(int).validate_python(CANARY)))
+    twice = scrub(once)
+    assert "ValidationError [withheld]" in str(once)
+    assert (type(twice), str(twice)) == (ValueError, str(once))
+
+
 def test_an_error_of_ours_comes_back_itself_without_what_hung_on_it():
     def raises() -> None:
         secret = CANARY
