@@ -8,7 +8,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 from tests.architecture.tree import ROOT
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "index.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "index.md", *sorted((ROOT / "docs" / "guides").rglob("*.md"))]
 SYBIL = Sybil(parsers=[PythonCodeBlockParser(), SkipParser()])
 
 
