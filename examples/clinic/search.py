@@ -119,6 +119,12 @@ def search(root: Path, wanted: Iterable[str], /, *, also: Iterable[tuple[str, by
     return Report(files=files, octets=octets, needles=len(wanted), hits=tuple(dict.fromkeys(hits)))
 
 
+def words_in(contents: Iterable[bytes], wanted: Iterable[str], /) -> frozenset[str]:
+    """Which of the shorter needles stand as words in texts that hold nothing of a patient: there they prove nothing."""
+    looker = _Looker(frozenset(wanted))
+    return frozenset(word for content in contents for word in looker.words(content))
+
+
 def _contents(root: Path, also: Iterable[tuple[str, bytes]]) -> Iterator[tuple[Path, bytes]]:
     for path in sorted(root.rglob("*")):
         if path.is_file():
@@ -184,12 +190,14 @@ class _Looker:
                 yield Hit(path, offset, form)
         yield from self._words(path, content)
 
+    def words(self, content: bytes) -> Iterator[str]:
+        text = _text(content)
+        if self._word is not None and text is not None:
+            yield from (found.group() for found in self._word.finditer(text))
+
     def _words(self, path: Path, content: bytes) -> Iterator[Hit]:
-        if self._word is None or b"\0" in content:
-            return
-        try:
-            text = content.decode()
-        except UnicodeDecodeError:
+        text = _text(content)
+        if self._word is None or text is None:
             return
         found = list(self._word.finditer(text))
         if not found:
@@ -203,6 +211,15 @@ class _Looker:
             if len(each.group()) < SHORTEST_NUMBER and _is_inside(base64s, *each.span()):
                 continue
             yield Hit(path, each.start(), "word")
+
+
+def _text(content: bytes) -> str | None:
+    if b"\0" in content:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _is_inside(spans: list[tuple[int, int]], start: int, stop: int) -> bool:

@@ -22,7 +22,7 @@ from examples.clinic.fhir import read_bundle, read_input
 from examples.clinic.model import Intake
 from examples.clinic.search import needles
 from examples.on_servers.compare import differences, fields
-from examples.on_servers.holdings import search_servers
+from examples.on_servers.holdings import own_words, search_servers
 from examples.on_servers.outage import Ended, outages, run_clinic
 from examples.on_servers.services import SERVERS, set_up
 
@@ -94,6 +94,8 @@ def run(options: argparse.Namespace, folder: Path, stack: ExitStack, /) -> int:
     here = SYSTEM_CLOCK.monotonic() - begun
     servers = started(stack)
     place = set_up(servers, "clinic")
+    wanted = needles(intake)
+    chance = own_words(servers, wanted)
     up = SYSTEM_CLOCK.monotonic() - begun - here
     print(f"\non servers, which were up in {up:.1f} s", *shown(place.environ), sep="\n", flush=True)
     begun = SYSTEM_CLOCK.monotonic()
@@ -111,8 +113,9 @@ def run(options: argparse.Namespace, folder: Path, stack: ExitStack, /) -> int:
     print(*lines, sep="\n")
     print(f"  {here:.1f} s here, {there:.1f} s on servers; killed: {', '.join(which) or 'none'}", flush=True)
     found = 0
-    print("\nwhat the servers hold")
-    for name, report in search_servers(place, needles(intake)).items():
+    print(f"\nwhat the servers hold of {len(wanted) - len(chance)} names and numbers", end="")
+    print(f" (without {len(chance)} short ones that they write of themselves)" if chance else "")
+    for name, report in search_servers(place, wanted - chance).items():
         found += len(report.hits)
         print(
             f"  {name:<9} {report.files} files, rows and objects, {report.octets / 1e6:.1f} MB: {len(report.hits)} hits"

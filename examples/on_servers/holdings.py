@@ -1,13 +1,15 @@
 """What the servers hold in the end: rows and objects as their own clients read them, and every byte of their files."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from examples.clinic.search import Report, search
+from aegis_core.testing.servers import Running
+from examples.clinic.search import Report, search, words_in
 from examples.on_servers.services import SCHEMA, Place, as_operator, object_client
 
 
@@ -36,6 +38,11 @@ def mails(place: Place, /) -> list[bytes]:
     return [mail.read_bytes() for mail in sorted(folder.glob("new/*"))]
 
 
+def own_words(servers: Mapping[str, Running], wanted: Iterable[str], /) -> frozenset[str]:
+    """Short names and numbers that servers write of themselves. To be asked before anything of a patient is there."""
+    return words_in(_files(servers), wanted)
+
+
 def search_servers(place: Place, wanted: Iterable[str], /) -> Mapping[str, Report]:
     """Look for what must not be there, server by server. Afterwards they are down, so that their files are at rest."""
     wanted = frozenset(wanted)
@@ -45,6 +52,14 @@ def search_servers(place: Place, wanted: Iterable[str], /) -> Mapping[str, Repor
     for running in place.servers.values():
         running.kill()
     return {name: search(running.folder, wanted, also=also.get(name, ())) for name, running in place.servers.items()}
+
+
+def _files(servers: Mapping[str, Running]) -> Iterator[bytes]:
+    for running in servers.values():
+        for path in running.folder.rglob("*"):
+            with suppress(FileNotFoundError):  # they are at work
+                if path.is_file():
+                    yield path.read_bytes()
 
 
 def _tables(connection: psycopg.Connection[Any]) -> list[str]:

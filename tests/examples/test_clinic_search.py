@@ -18,7 +18,7 @@ from aegis_core.marks.redaction import Redaction
 from examples.clinic import __main__ as clinic
 from examples.clinic import morning, synthetic
 from examples.clinic.fhir import read_bundle
-from examples.clinic.search import ANYWHERE, needles, search
+from examples.clinic.search import ANYWHERE, needles, search, words_in
 from tests.examples.conftest import PATIENT, bundle
 
 LETTERS = st.characters(codec="utf-8", categories=["L", "Nd", "Zs", "Pd", "Mn"])
@@ -254,3 +254,9 @@ def test_a_name_in_a_key_is_found_in_the_name_of_the_file(run, tmp_path, monkeyp
     assert "HITS" in ended.out
     named = {hit.file for hit in search(tmp_path / "home", ["Gustafsson"]).hits if hit.file.name == "(name)"}
     assert len([file for file in named if "storage" in file.parts and file.parent.name.endswith("@")]) == 44
+
+
+def test_only_short_needles_that_a_text_holds_as_words_prove_nothing_there():
+    texts = [b"LOG: at 5432, by Max", b"Max\0binary Lee", "มานะ".encode(), b"Wattanasiri Maximilian"]
+    wanted = {"Max", "5432", "Lee", "Anna", "Wattanasiri"}
+    assert words_in(texts, wanted) == {"Max", "5432"}
