@@ -100,7 +100,7 @@ _ALIASES: Final = {
 }
 """Marks of text that have a name of their own in `aegis_core`."""
 
-_NEVER_BEFORE: Final = frozenset("is has can should needs no count num number_of hide show validate parse".split())
+_NEVER_BEFORE: Final = frozenset("is has can should needs no count num hide show validate parse".split())
 """First words of what is a question, a count or an act."""
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\da-zA-Z_]+|[\u0e00-\u0e7f]+")

@@ -150,7 +150,6 @@ class Check(ast.NodeVisitor):
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
         self._url(node)
-
         self.generic_visit(node)
 
     def _url(self, text: ast.expr) -> None:

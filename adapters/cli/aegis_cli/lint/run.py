@@ -104,4 +104,5 @@ def _remarks(file: str, source: str, tree: ast.Module, knowledge: Knowledge) -> 
     check = Check(file, knowledge)
     check.visit(tree)
     let_be, wrong = ignores(file, source)
-    return [*wrong, *(remark for remark in check.remarks if not is_ignored(remark, let_be))]
+    once = {(each.line, each.column, each.code): each for each in check.remarks}  # "/" + a + "/" + b is one URL
+    return [*wrong, *(remark for remark in once.values() if not is_ignored(remark, let_be))]

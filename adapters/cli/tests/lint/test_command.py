@@ -95,6 +95,10 @@ def test_a_field_that_is_marked_in_one_file_is_known_in_another(tmp_path):
     assert not lint([tmp_path / "view.py"]).remarks
 
 
+def test_one_expression_is_one_remark():
+    assert codes('client.get("/patients/" + mrn + "/results/" + national_id)\n') == ["AEG005"]
+
+
 def test_folders_of_tools_are_left_out(tmp_path):
     for folder in (".venv", "node_modules", "build", "src"):
         (tmp_path / folder).mkdir()
@@ -124,7 +128,9 @@ def test_pre_commit_calls_the_hook_with_the_files_that_changed(tmp_path):
     assert subprocess.run([*program, "clean.py"], cwd=tmp_path, capture_output=True).returncode == 0
 
 
-@pytest.mark.parametrize("source", ["", "\n", "x = (", "\x00", "f(" * 200, "x = " + "1 + " * 5000 + "1", "é = 1", "\ufeffx = 1"])
+@pytest.mark.parametrize(
+    "source", ["", "\n", "x = (", "\x00", "f(" * 200, "x = " + "1 + " * 5000 + "1", "é = 1", "\ufeffx = 1"]
+)
 def test_nothing_that_is_read_ends_the_program(tmp_path, source):
     (tmp_path / "app.py").write_text(source)
     lint([tmp_path])

@@ -36,7 +36,7 @@ def _filled(own: OwnClass) -> object:
     """An instance whose marked fields hold the tracer, made without running any code of the application's."""
     type_: Any = own.type
     if issubclass(type_, tuple):
-        return tuple.__new__(type_, [TRACER if name in own.marked else None for name in type_._fields])
+        return tuple.__new__(type_, [TRACER if name in own.marked else None for name in own.marks])
     if hasattr(type_, "model_construct"):
         return type_.model_construct(**dict.fromkeys(own.marked, TRACER))
     made = type_.__new__(type_)
