@@ -43,7 +43,7 @@ DOORS = (
         "fastapi.validation",
         ("fastapi",),
         "rejected inputs, in the answer 422 and in the caller's logs",
-        "app.add_exception_handler(RequestValidationError, lambda request, problem: Response(status_code=422))",
+        "aegis_fastapi.install(app)",
         echoed_inputs,
     ),
 )

@@ -1,8 +1,9 @@
 import sys
 
-from fastapi import FastAPI, Response
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI
 from starlette.testclient import TestClient
+
+import aegis_fastapi
 
 app = FastAPI()
 # FIX
