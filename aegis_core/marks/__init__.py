@@ -4,6 +4,7 @@ from aegis_core._lazy import lazy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from aegis_core.marks.addresses import origin_of as origin_of
     from aegis_core.marks.aliases import AccessToken as AccessToken
     from aegis_core.marks.aliases import ApiKey as ApiKey
     from aegis_core.marks.aliases import CardNumber as CardNumber
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from aegis_core.marks.scrubbing import scrub as scrub
     from aegis_core.marks.shapes import mark as mark
     from aegis_core.marks.shapes import marks_of as marks_of
+    from aegis_core.marks.statements import summarize_statement as summarize_statement
     from aegis_core.marks.taxonomy import FINANCIAL as FINANCIAL
     from aegis_core.marks.taxonomy import INTERNAL as INTERNAL
     from aegis_core.marks.taxonomy import PHI as PHI
@@ -124,12 +126,14 @@ __all__ = [
     "mark",
     "marks_of",
     "mask",
+    "origin_of",
     "redact_event",
     "redact_record",
     "redacted",
     "redacting",
     "report_loop_error",
     "scrub",
+    "summarize_statement",
     "year",
     "zip3",
 ]
@@ -192,12 +196,14 @@ __getattr__, __dir__ = lazy(
         "mark": ".shapes",
         "marks_of": ".shapes",
         "mask": ".redactors",
+        "origin_of": ".addresses",
         "redact_event": ".redaction",
         "redact_record": ".handlers",
         "redacted": ".redaction",
         "redacting": ".handlers",
         "report_loop_error": ".hooks",
         "scrub": ".scrubbing",
+        "summarize_statement": ".statements",
         "year": ".redactors",
         "zip3": ".redactors",
     },

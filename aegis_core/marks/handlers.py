@@ -13,6 +13,8 @@ _OF_A_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "
 _PLACEHOLDER: Final = re.compile(
     r"(?:(?P<word>\w+)['\"]?\s*[=:]\s*['\"]?)?%(?:\(\w+\))?[-#0 +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?(?P<kind>.)"
 )
+#: As `warnings.formatwarning` begins.
+_WARNING: Final = re.compile(r".*?:\d+: \w+(?=: )")
 
 
 def install_logging(logger: logging.Logger | None = None, /, *, redaction: Redaction = DEFAULT) -> Callable[[], None]:
@@ -22,7 +24,7 @@ def install_logging(logger: logging.Logger | None = None, /, *, redaction: Redac
     another call; doing it twice does nothing. Arguments, extras and exceptions of a record are redacted in a copy:
     arguments of marked types and after ``name=``, extras by name and type; of an exception types and places stay. The
     message itself is a constant of the program and stays as it is; only of those of asyncio, which are none, the
-    beginning stays.
+    beginning stays, and of captured warnings the place and the category.
 
     Arguments:
         logger: only the handlers of this logger.
@@ -105,6 +107,8 @@ def _message(record: logging.LogRecord, redaction: Redaction) -> tuple[str, Any]
         return str(redaction.value(None, message)), None
     if record.name == "asyncio":
         return _of_asyncio(message, args, redaction)
+    if record.name == "py.warnings":
+        return _of_warnings(message % args if args else message), None
     if not args:
         return message, args
     shown = redaction.fields(args) if isinstance(args, Mapping) else _positional(message, args, redaction)
@@ -124,6 +128,12 @@ def _of_asyncio(message: str, args: Any, redaction: Redaction) -> tuple[str, Non
         return known_beginning(message), None
     shown = ["[text]" if isinstance(value, str) else value for value in _positional(message, args, redaction)]
     return _loosened(message, tuple(shown))
+
+
+def _of_warnings(message: str) -> str:
+    """The place and the category (`logging.captureWarnings`): text and line of source are whatever a library quotes."""
+    place = _WARNING.match(message)
+    return place[0] if place else "[warning]"
 
 
 def _positional(message: str, args: tuple[object, ...], redaction: Redaction) -> tuple[object, ...]:

@@ -210,3 +210,21 @@ def test_what_asyncio_says_loses_what_it_quotes():
     assert message("Executing %s took %.3f seconds", "<Handle admit('Somchai')>", 0.25) == (
         "Executing [text] took 0.25 seconds"
     )
+
+
+def test_captured_warnings_keep_their_place_and_lose_their_text(caplog):
+    import warnings
+
+    from aegis_core.marks import redact_record
+
+    logging.captureWarnings(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn_explicit("expected int, got 'HN-00042'", UserWarning, "app/wards.py", 7)
+    finally:
+        logging.captureWarnings(False)
+    (record,) = [record for record in caplog.records if record.name == "py.warnings"]
+    assert redact_record(record).getMessage() == "app/wards.py:7: UserWarning"
+    record.msg = "HN-00042"
+    assert redact_record(record).getMessage() == "[warning]"
