@@ -42,16 +42,10 @@ class Outage:
 
 @attrs.frozen
 class Ended:
-    """What became of a run.
-
-    Arguments:
-        said: its summary.
-        missed: the servers whose absence it noticed.
-    """
+    """What became of a run: its exit code, and its summary."""
 
     code: int
     said: str
-    missed: tuple[str, ...]
 
 
 def outages(servers: Sequence[str], documents: int, /) -> Iterator[Outage]:
@@ -84,7 +78,11 @@ def run_clinic(
     acknowledged.touch()
     command = [sys.executable, "-m", "examples.clinic", *arguments, "--acknowledged", acknowledged]
     with subprocess.Popen(
-        command, env={**inherited, **environ}, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        command,
+        env={**inherited, **environ, "PYTHONIOENCODING": "utf-8"},
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
     ) as process:
         try:
             return _watch(process, acknowledged, servers, list(planned), say)
@@ -100,7 +98,6 @@ def _watch(
     say: Callable[[str], None],
 ) -> Ended:
     heard = _Heard(cast("IO[str]", process.stdout), say)
-    missed: list[str] = []
     away: list[Outage] = []
     with acknowledged.open() as promises:
         stored = 0
@@ -110,7 +107,6 @@ def _watch(
                 is_missed = heard.is_said(_SAID[outage.server])
                 if is_missed or (outage.until is not None and stored >= outage.until):
                     away.remove(outage)
-                    missed += [outage.server] if is_missed else []
                     _bring_back(servers[outage.server], outage.server, missed=is_missed, say=say)
             if planned and stored >= planned[0].after and all(outage.until is None for outage in away):
                 away.append(planned.pop(0))
@@ -119,7 +115,9 @@ def _watch(
                 say(f"× {away[-1].server} is killed, after {stored} documents")
     for outage in away:
         _bring_back(servers[outage.server], outage.server, missed=False, say=say)
-    return Ended(process.wait(), heard.summary, tuple(missed))
+    for outage in planned:
+        say(f"  {outage.server} was not killed: the morning was over first")
+    return Ended(process.wait(), heard.summary)
 
 
 def _bring_back(running: Running, name: str, *, missed: bool, say: Callable[[str], None]) -> None:

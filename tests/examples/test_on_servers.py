@@ -38,7 +38,7 @@ def test_with_every_server_killed_in_turn_both_summaries_are_the_same_and_nothin
 
 def test_a_server_that_cannot_run_here_is_usage(monkeypatch, capsys):
     monkeypatch.setattr("aegis_core.testing.servers.smtp.Smtp.missing", lambda self: "pip install aiosmtpd")
-    monkeypatch.setattr("examples.on_servers.__main__.run_clinic", lambda *_, **__: Ended(0, "", ()))
+    monkeypatch.setattr("examples.on_servers.__main__.run_clinic", lambda *_, **__: Ended(0, ""))
     assert main([]) == 2
     assert "pip install aiosmtpd" in capsys.readouterr().err
 
@@ -61,14 +61,14 @@ def test_a_server_that_cannot_run_here_is_usage(monkeypatch, capsys):
 def test_any_other_count_of_what_was_done_is_a_difference(local_summary, this, that):
     assert this in local_summary
     assert len(list(differences(local_summary, local_summary.replace(this, that)))) > 0
-    is_same, lines = compared(Ended(0, local_summary, ()), Ended(0, local_summary.replace(this, that), ()))
+    is_same, lines = compared(Ended(0, local_summary), Ended(0, local_summary.replace(this, that)))
     assert not is_same
     assert any("≠" in line for line in lines)
 
 
 def test_another_exit_code_is_a_difference(local_summary):
-    assert compared(Ended(0, local_summary, ()), Ended(0, local_summary, ()))[0]
-    assert not compared(Ended(0, local_summary, ()), Ended(75, local_summary, ()))[0]
+    assert compared(Ended(0, local_summary), Ended(0, local_summary))[0]
+    assert not compared(Ended(0, local_summary), Ended(75, local_summary))[0]
 
 
 def test_how_often_work_waited_and_where_things_lie_is_no_difference(local_summary):
