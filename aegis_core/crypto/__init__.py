@@ -5,6 +5,8 @@ from aegis_core._lazy import lazy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from aegis_core.crypto.envelope import Envelope as Envelope
+    from aegis_core.crypto.fields import open_field as open_field
+    from aegis_core.crypto.fields import seal_field as seal_field
     from aegis_core.crypto.inventory import KeyRecord as KeyRecord
     from aegis_core.crypto.inventory import key_records as key_records
     from aegis_core.crypto.keyring import Keyring as Keyring
@@ -30,12 +32,16 @@ __all__ = [
     "VaultCapabilities",
     "WrappedKey",
     "key_records",
+    "open_field",
+    "seal_field",
 ]
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
         "key_records": ".inventory",
+        "open_field": ".fields",
+        "seal_field": ".fields",
         "KeyRecord": ".inventory",
         "Envelope": ".envelope",
         "KeyPurpose": ".model",

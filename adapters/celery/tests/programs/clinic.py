@@ -1,0 +1,112 @@
+"""A small clinic's tasks, for the tests: what its environment says decides how it is installed."""
+
+import os
+import signal
+from pathlib import Path
+from typing import ClassVar
+
+import attrs
+from celery import Celery, Task
+
+from aegis_celery import install
+from aegis_core import Aegis, AuditEvent, Purpose, current
+from aegis_core.blocking import PerProcess
+
+app = Celery("clinic", broker=os.environ["BROKER"], backend=os.environ["BROKER"])
+app.conf.broker_connection_retry_on_startup = True
+app.conf.result_extended = True
+app.conf.broker_transport_options = {"visibility_timeout": 3}
+aegis = None if os.environ.get("UNSEALED") else PerProcess(Aegis())
+if not os.environ.get("BARE"):
+    install(app, aegis, accept_unsealed="ACCEPT_UNSEALED" in os.environ)
+
+
+@attrs.frozen
+class Reminded(AuditEvent):
+    action: ClassVar[str] = "patient.reminded"
+    number: int
+
+
+@app.task
+def remind(patient, *, at=None):
+    return {"reminded": patient}
+
+
+@app.task
+def whose():
+    context = current()
+    return {
+        "principal": context.principal and [context.principal.id, sorted(context.principal.roles)],
+        "purpose": context.purpose,
+        "tenant": context.tenant,
+        "subject": context.subject and context.subject.reveal(Purpose.TREATMENT),
+        "ids": [context.request_id, context.correlation_id, context.trace_id],
+    }
+
+
+@app.task
+def fails(patient):
+    try:
+        int(patient["mrn"])
+    except ValueError as error:
+        raise LookupError(f"no bed for {patient}") from error
+
+
+@app.task(bind=True, max_retries=1, default_retry_delay=0)
+def tries(self, patient):
+    try:
+        raise LookupError(f"no bed for {patient}")
+    except LookupError as error:
+        raise self.retry(exc=error) from error
+
+
+@app.task(bind=True, max_retries=1)
+def retried(self, patient):
+    if self.request.retries:
+        return whose.run()
+    raise self.retry(countdown=0, exc=LookupError(patient))
+
+
+@app.task(autoretry_for=(LookupError,), max_retries=1, default_retry_delay=0)
+def tries_alone(patient):
+    raise LookupError(patient)
+
+
+class Noting(Task):
+    def __call__(self, *args, **kwargs):
+        self.run(*args, **kwargs)
+        raise LookupError(*args)
+
+
+@app.task(base=Noting)
+def noted(patient):
+    return None
+
+
+@app.task
+def joined(parts):
+    return [*parts, whose.run()]
+
+
+@app.task
+def after(before):
+    return [before, whose.run()]
+
+
+@app.task
+def submits(count):
+    for number in range(count):
+        aegis.audit.submit(Reminded(number))
+
+
+@app.task(acks_late=True, reject_on_worker_lost=True)
+def survives(patient, marker):
+    if not Path(marker).exists():
+        Path(marker).write_text("started")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"
+
+
+@app.task
+def closes_its_eyes():
+    return os.getpid()
