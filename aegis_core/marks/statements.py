@@ -20,7 +20,7 @@ _NO_TABLES: Final = frozenset(("SELECT", "LATERAL", "ONLY", "SET", "UNNEST", "VA
 
 
 def summarize_statement(statement: str, /) -> str:
-    """Say what a statement does and to which tables, as ``db.query.summary`` of OpenTelemetry does; no column, no value.
+    """Say what a statement does and to which tables, as OpenTelemetry's ``db.query.summary``; no column, no value.
 
     Tables are named only of a statement without literals in it: that is what drivers are given with their parameters.
 

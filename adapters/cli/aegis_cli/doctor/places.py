@@ -110,5 +110,5 @@ def _advice(place: Place | None) -> str:
     return "; is it running, and may this host reach it?" if is_elsewhere else ""
 
 
-def _where(place: Place | None) -> dict[str, str]:
+def _where(place: Place | None) -> dict[str, Any]:
     return {} if place is None else {"url": str(place.where.url), "variable": place.where.variable}
