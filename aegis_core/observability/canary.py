@@ -9,6 +9,7 @@ from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.marks.canary import Canary
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.redaction import Redaction
+from aegis_core.marks.shapes import marks_of
 from aegis_core.marks.taxonomy import PHI
 from aegis_core.observability.encoding import Encoder, best_encoder
 from aegis_core.observability.logger import Logger
@@ -43,9 +44,12 @@ def leaks(redaction: Redaction, /, *, encoder: Encoder | None = None, entropy: E
     patient = CanaryPatient(*values)
     capture = _Capture()
     logger = Logger(capture, level="debug", redaction=redaction, encoder=encoder or best_encoder())
-    logger.info("canary", patient=patient, canary_mrn=values[0])
-    logger.info("canary", nested=[{"patient": patient, "canary_name": values[1]}], card=Classified(values[0], PHI.MRN))
-    logger.bind(canary_address=values[2], patient=patient).info("canary")
+    # Names of its own: an application may have a marked field that is called `patient`, of which nothing is looked at.
+    marks_of(CanaryPatient)
+    logger.info("canary", canary_patient=patient, canary_mrn=values[0])
+    nested = [{"canary_patient": patient, "canary_name": values[1]}]
+    logger.info("canary", nested=nested, card=Classified(values[0], PHI.MRN))
+    logger.bind(canary_address=values[2], canary_patient=patient).info("canary")
     try:
         raise ValueError(values[1], patient)
     except ValueError:

@@ -13,7 +13,9 @@ from aegis_core.kernel.context import Context, Principal, acting, using
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.recorder import AuditEvent, Unrecorded
 from aegis_core.local.memory.log import MemorySink
-from aegis_core.marks import PHI, Classified, Pseudonym, Purpose, Redaction, guarded
+from aegis_core.marks import PHI, Classified, Pseudonym, Purpose, Redaction, guarded, mark, shapes
+from aegis_core.marks.names import LEARNED
+from aegis_core.marks.redaction import forget_plans
 from aegis_core.observability.canary import leaks, refuse_leaks
 from aegis_core.observability.encoding import best_encoder, standard_encoder
 from aegis_core.observability.exceptions import TEXT_MARKER, describe, fingerprint
@@ -225,6 +227,16 @@ def test_the_canary_sees_a_leak_and_refuses_or_erases():
     safe = refuse_leaks(careless, on_leak="erase")
     assert safe is not careless
     assert not leaks(safe)
+
+
+@pytest.mark.parametrize("name", ["patient", "nested", "card"])
+def test_an_application_may_have_a_marked_field_of_any_name(name):
+    """As a foreign key of a Django model: the whole patient is erased then, and none of the fields is looked at."""
+    mark(type("Letter", (), {}), **{name: PHI.UNIQUE_ID})
+    LEARNED.pop("canary_mrn", None)
+    shapes._shapes.clear()
+    forget_plans()
+    assert not leaks(Redaction())
 
 
 VALUES = st.recursive(
