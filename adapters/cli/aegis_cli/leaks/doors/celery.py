@@ -39,11 +39,16 @@ def _headers_show(app: Any, application: Application) -> bool:
 
 
 def _keeps_results(app: Any, application: Application) -> bool:
-    return bool(app.conf.result_backend) and not app.conf.task_ignore_result
+    return bool(app.conf.result_backend) and not app.conf.task_ignore_result and not _seals(app)
 
 
 def _keeps_arguments(app: Any, application: Application) -> bool:
-    return bool(app.conf.result_backend and app.conf.result_extended)
+    return bool(app.conf.result_backend and app.conf.result_extended) and not _seals(app)
+
+
+def _seals(app: Any) -> bool:
+    """Whether `aegis_celery.install` was given keys: its serializer seals whatever lies in the backend."""
+    return bool(app.conf.result_serializer == "aegis")
 
 
 def _sends_events(app: Any, application: Application) -> bool:

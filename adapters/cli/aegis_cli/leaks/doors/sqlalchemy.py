@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aegis_cli.leaks.application import Application
-from aegis_cli.leaks.lines import handlers_of
+from aegis_cli.leaks.lines import TRACER, handlers_of
 from aegis_cli.leaks.model import Door, Opening
 
 
@@ -44,7 +44,14 @@ def rows(application: Application) -> Iterable[Opening] | None:
     engines = _engines(application)
     if not engines:
         return None
-    return [Opening(name) for engine, name in engines if _logs(engine, logging.DEBUG)]
+    return [Opening(name) for engine, name in engines if _logs(engine, logging.DEBUG) and _shows_rows(engine)]
+
+
+def _shows_rows(engine: Any) -> bool:
+    """Whether a row passes the filters of the engine's logger, as those of `aegis_sqlalchemy.install` let none pass."""
+    logger = getattr(engine.logger, "logger", engine.logger)
+    record = logger.makeRecord(logger.name, logging.DEBUG, "", 0, "Row %r", (TRACER,), None)
+    return bool(logger.filter(record)) and TRACER in record.getMessage()
 
 
 def _logs(engine: Any, level: int) -> bool:
