@@ -14,8 +14,8 @@ from aegis_postgres.connections import Connection
 from aegis_postgres.failure import ADAPTER, as_aegis, code_of
 
 _TAKES: Final = (
-    "within= takes a psycopg Connection or AsyncConnection in a transaction, its transaction(), or an SQLAlchemy "
-    "Session, Connection, AsyncSession or AsyncConnection on the psycopg driver"
+    "within= takes a psycopg Connection or AsyncConnection in a transaction, its transaction(), an SQLAlchemy "
+    "Session, Connection, AsyncSession or AsyncConnection on the psycopg driver, or Django's connection in atomic()"
 )
 _OPERATION: Final = "audit.join"
 
@@ -152,10 +152,38 @@ def _plain(row: Any) -> Any:
 
 
 def _unwrapped(transaction: object) -> object:
-    """The connection of what psycopg's ``with connection.transaction() as …`` gives."""
+    """The connection of what psycopg's ``with connection.transaction() as …`` gives, or of Django's."""
     if isinstance(transaction, (psycopg.Transaction, psycopg.AsyncTransaction)):
         return cast("Any", transaction).connection
-    return transaction
+    return _of_django(transaction) if _is_of_django(transaction) else transaction
+
+
+def _is_of_django(target: object) -> bool:
+    """Whether it is a connection of Django, or `django.db.connection`, which is a proxy of one. Loads nothing."""
+    wrappers: Any = sys.modules.get("django.db.backends.base.base")
+    proxies: Any = sys.modules.get("django.utils.connection")
+    if wrappers is None or proxies is None:
+        return False
+    # A cache of Django has the same proxy.
+    return isinstance(target, (wrappers.BaseDatabaseWrapper, proxies.ConnectionProxy)) and hasattr(target, "vendor")
+
+
+def _of_django(transaction: Any) -> object:
+    """The driver's connection below Django's."""
+    transaction.validate_thread_sharing()
+    if not transaction.in_atomic_block:
+        raise AegisError(
+            ErrorCode.INVALID_ARGUMENT,
+            "the connection is in no transaction: record inside `with transaction.atomic():`",
+            operation=_OPERATION,
+            adapter=ADAPTER,
+        )
+    if transaction.needs_rollback:
+        raise _failed()
+    transaction.ensure_connection()
+    if not isinstance(transaction.connection, psycopg.Connection):
+        raise _unknown("Django reaches this database by another driver; ")
+    return cast("object", transaction.connection)
 
 
 def _check(connection: "psycopg.Connection[Any] | psycopg.AsyncConnection[Any]") -> None:
@@ -168,12 +196,16 @@ def _check(connection: "psycopg.Connection[Any] | psycopg.AsyncConnection[Any]")
             adapter=ADAPTER,
         )
     if status is pq.TransactionStatus.INERROR:
-        raise AegisError(
-            ErrorCode.PRECONDITION_FAILED,
-            "the transaction has failed already: roll it back",
-            operation=_OPERATION,
-            adapter=ADAPTER,
-        )
+        raise _failed()
+
+
+def _failed() -> AegisError:
+    return AegisError(
+        ErrorCode.PRECONDITION_FAILED,
+        "the transaction has failed already: roll it back",
+        operation=_OPERATION,
+        adapter=ADAPTER,
+    )
 
 
 def _is_async(target: object) -> bool:
