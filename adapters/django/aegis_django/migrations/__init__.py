@@ -1,0 +1,1 @@
+"""Migrations of an application without tables: they make the permission to view the trail."""
