@@ -10,13 +10,15 @@ from typing import Any, Final
 from django.core.exceptions import SuspiciousOperation
 
 from aegis_core import scrub
+from aegis_core.marks import summarize_statement
 
 _statement: Final[ContextVar[str]] = ContextVar("aegis_django.statement", default="")
 
-_LITERAL: Final = re.compile(r"'(?:[^']|'')*'|(?<![\w\"%.])\d+(?:\.\d+)?\b")
-#: Spellings of a text that are not read; a statement with one of them is not shown.
-_UNREAD: Final = re.compile(r"\\|\$\w*\$")
-WITHHELD: Final = "[statement]"
+#: With one of these a literal may stand anywhere, and where it ends each database sees elsewhere.
+_OPAQUE: Final = re.compile(r"['\\$#]|--|/\*")
+_QUOTED: Final = re.compile(r'"([^"]*)"')  # a name, or in some databases a literal
+_NAME: Final = re.compile(r"[A-Za-z_]\w*")
+_NUMBER: Final = re.compile(r"(?<![\w\"%.])\d+(?:\.\d+)?\b")
 
 
 def install() -> None:
@@ -76,7 +78,7 @@ def of_statement(record: logging.LogRecord, /) -> bool:
     held = vars(record)
     args = record.args if isinstance(record.args, tuple) else ()
     is_query = len(args) == 4  # with duration and database; the schema editor's have none, and no values in the text
-    shown = without_literals(_statement.get() if is_query and "params" in held else str(held.get("sql", WITHHELD)))
+    shown = without_literals(_statement.get() if is_query and "params" in held else str(held.get("sql", "")))
     given = held.get("params")
     values = f"[{len(given)} values]" if isinstance(given, tuple | list | Mapping) else "[values]"
     if is_query:
@@ -88,9 +90,10 @@ def of_statement(record: logging.LogRecord, /) -> bool:
 
 
 def without_literals(statement: str, /) -> str:
-    """The statement with ``?`` for every text and number that was written into it; what can't be read is not shown."""
-    shown = _LITERAL.sub("?", statement)
-    return WITHHELD if "'" in shown or _UNREAD.search(statement) else shown
+    """The statement with ``?`` for every number in it; of one that may hold another literal verb and tables alone."""
+    if _OPAQUE.search(statement) or not all(map(_NAME.fullmatch, _QUOTED.findall(statement))):
+        return summarize_statement(statement)
+    return _NUMBER.sub("?", statement)
 
 
 def remember_statement(
