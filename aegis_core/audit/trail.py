@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -40,7 +41,7 @@ from aegis_core.audit.tree import (
     verify_consistency,
 )
 from aegis_core.audit.verification import Progress
-from aegis_core.kernel.backend import refuse_other_backend
+from aegis_core.kernel.backend import refuse_other_backend, refuse_other_loop
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import current
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
@@ -99,6 +100,7 @@ class AuditTrail:
         self._owner = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
+        self._thread = 0
         self._sequencer: Sequencer | None = None
         self._publisher: Publisher | None = None
 
@@ -142,6 +144,7 @@ class AuditTrail:
             group.start_soon(self._look, sequencer, name="aegis audit joined transactions")
         self._sequencer, self._publisher, self._group = sequencer, publisher, group
         self._owner, self._process, self._loop = anyio.get_current_task().id, os.getpid(), own_loop()
+        self._thread = threading.get_ident()
 
     async def aclose(self) -> None:
         """Settle everything that was submitted, publish a last checkpoint, and close the primary. Idempotent.
@@ -463,6 +466,7 @@ class AuditTrail:
             raise AegisError(
                 ErrorCode.INVALID_ARGUMENT, "the trail is not open: enter it with async with", operation="audit"
             )
+        refuse_other_loop(self._thread, "the audit trail")
         return self._publisher
 
 

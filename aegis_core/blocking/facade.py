@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from aegis_core.blocking.portal import PORTAL, Held
+from aegis_core.blocking.portal import PORTAL, Held, refuse_on_a_loop
 from aegis_core.kernel.errors import AegisError, ErrorCode
 
 T = TypeVar("T")
@@ -65,6 +65,11 @@ class Facade(Generic[S]):
             )
         self._held.check()
         return self._service
+
+    def _handing_out(self) -> S:
+        """The service, for a handle whose use blocks: on a loop's thread refused at once, and not at the first use."""
+        refuse_on_a_loop()
+        return self._open()
 
     def _run(self, call: Callable[[S], Coroutine[Any, Any, T]]) -> T:
         service = self._open()

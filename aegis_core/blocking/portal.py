@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -10,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from contextvars import copy_context
 from typing import Any, Final, Generic, TypeVar
 
+from aegis_core.kernel.backend import is_on_a_loop
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Portal:
         Raises:
             AegisError: ``invalid_argument`` on a thread that runs an event loop, which would stand still meanwhile.
         """
-        _refuse_on_a_loop()
+        refuse_on_a_loop()
         loop = self._loop or self._started()
         future: Future[T] = Future()
         context = copy_context()
@@ -174,12 +174,13 @@ def _serve(ready: "Future[asyncio.AbstractEventLoop]") -> None:
     asyncio.run(forever())
 
 
-def _refuse_on_a_loop() -> None:
-    trio = sys.modules.get("trio")
-    if asyncio._get_running_loop() is not None or (trio is not None and trio.lowlevel.in_trio_run()):
+def refuse_on_a_loop() -> None:
+    """Raise ``invalid_argument`` on a thread that runs an event loop, which a blocking call would stop."""
+    if is_on_a_loop():
         raise AegisError(
             ErrorCode.INVALID_ARGUMENT,
-            "a blocking call on a thread that runs an event loop would stop the loop: use the async service there",
+            "a blocking call on a thread that runs an event loop would stop the loop: use the async service there, "
+            "or call it in a thread (`await asyncio.to_thread(...)`)",
         )
 
 

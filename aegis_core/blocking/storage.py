@@ -58,11 +58,11 @@ class Storage(Facade[AsyncStorage]):
 
     def open(self, key: str, /, *, range: ByteRange | None = None) -> "ObjectReader":
         """See `aegis_core.storage.Storage.open`: ``with storage.open(key) as reader: for chunk in reader: …``."""
-        return ObjectReader(self._open().open(key, range=range))
+        return ObjectReader(self._handing_out().open(key, range=range))
 
     def sealed(self, key: str, /) -> "SealedReader":
         """See `aegis_core.storage.Storage.sealed`: ``with storage.sealed(key) as reader: for piece in reader: …``."""
-        return SealedReader(self._open().sealed(key))
+        return SealedReader(self._handing_out().sealed(key))
 
     def stat(self, key: str, /) -> ObjectInfo:
         """See `aegis_core.storage.Storage.stat`."""
@@ -70,7 +70,7 @@ class Storage(Facade[AsyncStorage]):
 
     def list(self, prefix: str = "", /) -> "Listing":
         """See `aegis_core.storage.Storage.list`: ``for info in storage.list(): …``."""
-        return Listing(self, self._open().list(prefix))
+        return Listing(self, self._handing_out().list(prefix))
 
     def move(self, source: str, target: str, /, *, replace: Replace = False) -> ObjectInfo:
         """See `aegis_core.storage.Storage.move`."""

@@ -1,6 +1,7 @@
 """The keyring: every key of the house by purpose and tenant, each subject's key, rotation and shredding."""
 
 import os
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -14,7 +15,7 @@ from aegis_core.crypto.port import KeyVault
 from aegis_core.crypto.rings import Rings
 from aegis_core.crypto.subjects import SubjectKeys
 from aegis_core.kernel.adapter import Adapter
-from aegis_core.kernel.backend import refuse_other_backend
+from aegis_core.kernel.backend import refuse_other_backend, refuse_other_loop
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError, UnsupportedCapability
@@ -59,6 +60,7 @@ class Keyring:
         self._recorder: Recorder = Unrecorded()
         self._opened: list[Adapter] = []
         self._process: int | None = None
+        self._thread = 0
         self._keys = BoundedCache[RingKey](clock.monotonic, lifetime=CACHE_LIFETIME, largest=LARGEST_CACHE)
         self._rings = Rings(vault, state, self._keys, lifetime=CACHE_LIFETIME, clock=clock, entropy=entropy)
         store = subjects if subjects is not None else state
@@ -100,7 +102,7 @@ class Keyring:
             with suppress(AegisError):  # what made opening fail is told, not what closing made of it
                 await self.aclose()
             raise
-        self._process = os.getpid()
+        self._process, self._thread = os.getpid(), threading.get_ident()
 
     async def aclose(self) -> None:
         """Forget every key, and close stores and vault."""
@@ -233,6 +235,7 @@ class Keyring:
                 operation="keyring",
                 retryable=False,
             )
+        refuse_other_loop(self._thread, "the keyring")
         if purpose is KeyPurpose.SUBJECT:
             raise AegisError(
                 ErrorCode.INVALID_ARGUMENT, "a subject's key is asked for with subject_key", operation="keyring"

@@ -1,6 +1,7 @@
 """The hub: typed messages in, one delivery each out, whatever happens in between."""
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -10,7 +11,7 @@ import anyio
 import attrs
 
 from aegis_core.crypto.keyring import Keyring
-from aegis_core.kernel.backend import refuse_other_backend
+from aegis_core.kernel.backend import refuse_other_backend, refuse_other_loop
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import current
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
@@ -51,9 +52,13 @@ class _Draft:
 
 @attrs.frozen
 class _Open:
-    """What there is while the hub is open. ``owner``: process and task; ``stripes``: one key is taken by one task."""
+    """What there is while the hub is open.
+
+    ``owner``: process and task; ``thread``: its loop's; ``stripes``: one key is taken by one task.
+    """
 
     owner: tuple[int, int]
+    thread: int
     journal: Journal
     courier: Courier
     stripes: Sequence[anyio.Lock]
@@ -146,7 +151,7 @@ class NotificationHub:
             stack.push_async_callback(courier.close)
             owner = (os.getpid(), anyio.get_current_task().id)
             stripes = tuple(anyio.Lock() for _ in range(_STRIPES))
-            self._open = _Open(owner, journal, courier, stripes, stack.pop_all())
+            self._open = _Open(owner, threading.get_ident(), journal, courier, stripes, stack.pop_all())
         try:
             for delivery_id in left:
                 await courier.resume(delivery_id)
@@ -318,6 +323,7 @@ class NotificationHub:
             )
         if self._open.owner[0] != os.getpid():
             raise ForkedError("the notification hub")
+        refuse_other_loop(self._open.thread, "the notification hub")
         return self._open
 
 

@@ -1,6 +1,7 @@
 """Files of patients, sealed before they leave this process, and on record before anybody sees them."""
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Final, Self
@@ -11,7 +12,7 @@ from aegis_core.crypto.envelope import NONCE_SIZE, Envelope
 from aegis_core.crypto.keyring import Keyring
 from aegis_core.crypto.model import KeyPurpose
 from aegis_core.crypto.stream import KEY_SIZE, SALT_SIZE, Sealer
-from aegis_core.kernel.backend import refuse_other_backend
+from aegis_core.kernel.backend import refuse_other_backend, refuse_other_loop
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import current
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
@@ -79,6 +80,7 @@ class Storage:
         self._record = Record(Unrecorded() if recorder is None else recorder, metrics, clock, entropy)
         self._opened: list[StorageAdapter] = []
         self._process: int | None = None
+        self._thread = 0
 
     async def __aenter__(self) -> Self:
         """Open every adapter.
@@ -101,7 +103,7 @@ class Storage:
         except BaseException:
             await self.aclose()
             raise
-        self._process = os.getpid()
+        self._process, self._thread = os.getpid(), threading.get_ident()
         return self
 
     async def __aexit__(
@@ -331,6 +333,7 @@ class Storage:
             )
         if self._process != os.getpid():
             raise ForkedError("the storage")
+        refuse_other_loop(self._thread, "the storage")
 
 
 async def _first_piece(reader: Reader) -> tuple[Head, bytes]:
