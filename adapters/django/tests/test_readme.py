@@ -1,4 +1,4 @@
-"""The application of the README, as it stands there, in a process of its own."""
+"""The applications of the README and of the guide, as they stand there, each in a process of its own."""
 
 import os
 import re
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 README = Path(__file__).parent.parent / "README.md"
+GUIDE = README.parent.parent.parent / "docs" / "guides" / "ten-lines.md"
 
 #: What a project has besides.
 PROJECT = """
@@ -72,3 +73,11 @@ def test_the_readmes_application_discharges_a_patient_and_tells_nobody(tmp_path)
     assert "Conflict: discharge/<int:number> (request " in ended.stdout
     assert "Somchai" not in ended.stdout
     assert "HN-00042" not in ended.stdout + ended.stderr
+
+
+def test_the_guides_project_writes_what_the_guide_shows(tmp_path):
+    section = GUIDE.read_text().split("\n## Django\n")[1].split("\n## ")[0]
+    (program,) = re.findall(r"^```py\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, shown)
