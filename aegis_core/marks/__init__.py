@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from aegis_core.marks.handlers import install_logging as install_logging
     from aegis_core.marks.handlers import redact_record as redact_record
     from aegis_core.marks.handlers import redacting as redacting
+    from aegis_core.marks.handlers import redacting_handler as redacting_handler
     from aegis_core.marks.hooks import install_excepthook as install_excepthook
     from aegis_core.marks.hooks import report_loop_error as report_loop_error
     from aegis_core.marks.port import Redactor as Redactor
@@ -131,6 +132,7 @@ __all__ = [
     "redact_record",
     "redacted",
     "redacting",
+    "redacting_handler",
     "report_loop_error",
     "scrub",
     "summarize_statement",
@@ -201,6 +203,7 @@ __getattr__, __dir__ = lazy(
         "redact_record": ".handlers",
         "redacted": ".redaction",
         "redacting": ".handlers",
+        "redacting_handler": ".handlers",
         "report_loop_error": ".hooks",
         "scrub": ".scrubbing",
         "summarize_statement": ".statements",

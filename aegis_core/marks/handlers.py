@@ -3,9 +3,12 @@
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pkgutil import resolve_name
 from typing import Any, Final
+from weakref import WeakSet
 
 from aegis_core.marks.redaction import DEFAULT, Redaction
+from aegis_core.marks.scrubbing import stand_in_for
 from aegis_core.marks.traces import describe
 
 _OF_A_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -18,28 +21,44 @@ _WARNING: Final = re.compile(r".*?:\d+: \w+(?=: )")
 
 
 def install_logging(logger: logging.Logger | None = None, /, *, redaction: Redaction = DEFAULT) -> Callable[[], None]:
-    """Redact what every handler that exists now will write: of the root logger and of all others.
+    """Redact what every handler will write: of the root logger and of all others, now and when one is added later.
 
-    Handlers, not filters on a logger: those never see a record that comes from below. A handler added later needs
-    another call; doing it twice does nothing. Arguments, extras and exceptions of a record are redacted in a copy:
-    arguments of marked types and after ``name=``, extras by name and type; of an exception types and places stay. The
-    message itself is a constant of the program and stays as it is; only of those of asyncio, which are none, the
-    beginning stays, and of captured warnings the place and the category.
+    Handlers, not filters on a logger: those never see a record that comes from below. What adds them later, such as
+    ``logging.config.dictConfig``, does it through `logging.Logger.addHandler`. Doing it twice does nothing.
+
+    Arguments, extras and exceptions of a record are redacted in a copy: arguments of marked types and after ``name=``,
+    extras by name and type; of an exception types and places stay. The message itself is a constant of the program and
+    stays as it is; only of those of asyncio, which are none, the beginning stays, and of captured warnings the place
+    and the category.
 
     Arguments:
-        logger: only the handlers of this logger.
+        logger: only the handlers that this logger has now.
         redaction: the rules.
 
     Returns:
         A function that undoes it.
     """
-    wrapped = [handler for handler in _handlers(logger) if _wrap(handler, redaction)]
+    wrapped = WeakSet(handler for handler in _handlers(logger) if _wrap(handler, redaction))
+    unfollow = _follow(wrapped, redaction) if logger is None else None
 
     def undo() -> None:
+        if unfollow is not None:
+            unfollow()
         for handler in wrapped:
             handler.__dict__.pop("handle", None)
 
     return undo
+
+
+def redacting_handler(**config: Any) -> logging.Handler:
+    """Make a handler that redacts, by its name, for `logging.config.dictConfig`.
+
+    ``{"()": "aegis_core.marks.redacting_handler", "class": "logging.StreamHandler", "formatter": …}``
+
+    Arguments:
+        config: ``class``, and what it takes.
+    """
+    return redacting(resolve_name(config.pop("class"))(**config))
 
 
 def redacting(handler: logging.Handler, /, *, redaction: Redaction = DEFAULT) -> logging.Handler:
@@ -74,6 +93,25 @@ def _handlers(logger: logging.Logger | None) -> Iterable[logging.Handler]:
     return {id(handler): handler for found in (root, *others) for handler in (*found.handlers, *last)}.values()
 
 
+def _follow(wrapped: "WeakSet[logging.Handler]", redaction: Redaction) -> Callable[[], None]:
+    add = logging.Logger.addHandler
+    if getattr(add, "__aegis_redacts__", False):
+        return lambda: None
+
+    def add_redacting(self: logging.Logger, hdlr: logging.Handler) -> None:
+        add(self, hdlr)
+        if _wrap(hdlr, redaction):
+            wrapped.add(hdlr)
+
+    def undo() -> None:
+        if logging.Logger.addHandler is add_redacting:
+            logging.Logger.addHandler = add  # type: ignore[method-assign]
+
+    add_redacting.__aegis_redacts__ = True  # type: ignore[attr-defined]
+    logging.Logger.addHandler = add_redacting  # type: ignore[method-assign]
+    return undo
+
+
 def _wrap(handler: logging.Handler, redaction: Redaction) -> bool:
     if "handle" in handler.__dict__ and getattr(handler.__dict__["handle"], "__aegis_redacts__", False):
         return False
@@ -94,17 +132,27 @@ def _redacted(record: logging.LogRecord, redaction: Redaction) -> logging.LogRec
     held.update(redaction.fields({name: value for name, value in held.items() if name not in _OF_A_RECORD}))
     if record.exc_info or record.exc_text:
         held["exc_text"] = describe(record.exc_info) or "[exception]"
-        held["exc_info"] = None
+        held["exc_info"] = _stand_in(record.exc_info)
     held["msg"], held["args"] = _message(record, redaction)
     copied.__dict__.update(held)
     return copied
 
 
-def _message(record: logging.LogRecord, redaction: Redaction) -> tuple[str, Any]:
+def _stand_in(exc_info: object) -> Any:
+    """For handlers and formatters that write an exception in a manner of their own, as rich and structlog do."""
+    exc = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) > 1 else exc_info
+    if not isinstance(exc, BaseException):
+        return None
+    made = stand_in_for(exc)
+    return type(made), made, made.__traceback__
+
+
+def _message(record: logging.LogRecord, redaction: Redaction) -> tuple[Any, Any]:
     message, args = record.msg, record.args
     shown: Any
     if not isinstance(message, str):
-        return str(redaction.value(None, message)), None
+        shown = redaction.value(None, message)
+        return shown if isinstance(shown, dict) else str(shown), None  # a dict, as structlog's formatter wants it
     if record.name == "asyncio":
         return _of_asyncio(message, args, redaction)
     if record.name == "py.warnings":
@@ -150,4 +198,4 @@ def _loosened(message: str, shown: Any) -> tuple[str, None]:
         return f"{message} {shown!r}", None
 
 
-__all__ = ["install_logging", "redact_record", "redacting"]
+__all__ = ["install_logging", "redact_record", "redacting", "redacting_handler"]

@@ -26,10 +26,16 @@ def scrub(exc: BaseException, /) -> BaseException:
     return _Scrubbing().one(exc, MAX_CHAIN)
 
 
+def stand_in_for(exc: BaseException, /) -> BaseException:
+    """The same for an exception that goes on its way: nothing of it is changed, and one of ours has a stand-in, too."""
+    return _Scrubbing(anew=True).one(exc, MAX_CHAIN)
+
+
 class _Scrubbing:
     """One walk over a tree of exceptions, which may have circles."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, anew: bool = False) -> None:
+        self.anew = anew
         self.made: dict[int, BaseException] = {}
 
     def one(self, exc: BaseException, left: int) -> BaseException:
@@ -41,7 +47,7 @@ class _Scrubbing:
         if isinstance(exc, BaseExceptionGroup):
             self.made[id(exc)] = RuntimeError(MORE)  # for a group inside itself, which nothing else could stand for
             made: BaseException = BaseExceptionGroup(_text(exc), [self.one(one, left - 1) for one in members(exc)])
-        elif is_ours(exc) or not isinstance(exc, Exception):
+        elif not self.anew and (is_ours(exc) or not isinstance(exc, Exception)):
             made = exc
             _empty(exc)
         else:
@@ -59,6 +65,8 @@ def _text(exc: BaseException) -> str:
     said = vars(exc).get(_STAND_IN)
     if isinstance(said, str):
         return said
+    if is_ours(exc):
+        return f"{kind.__module__}.{kind.__qualname__}: {exc}"
     return WITHHELD if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__} {WITHHELD}"
 
 
@@ -90,7 +98,7 @@ def without_locals(traceback: TracebackType | None, /) -> TracebackType | None:
     """Give a traceback of the same places whose frames hold nothing: debuggers, rich and Sentry show locals."""
     made: TracebackType | None = None
     for code, line in reversed(places(traceback)):
-        made = TracebackType(made, _empty_frame(code), -1, line)
+        made = TracebackType(made, _empty_frame(code), 0, line)  # Django's debug page wants no index below 0
     return made
 
 
@@ -98,9 +106,21 @@ def _nowhere() -> Iterator[None]:
     yield
 
 
+def _no_places(instructions: int) -> bytes:
+    """A table of locations that knows none (its entries of kind 15, eight instructions each at most)."""
+    lengths = [8] * (instructions // 8) + ([instructions % 8] if instructions % 8 else [])
+    return bytes(0x80 | 15 << 3 | length - 1 for length in lengths)
+
+
+#: By the lines and columns of its own code a traceback would draw carets below what it has nothing to do with.
+_NO_PLACES: Final = _no_places(len(_nowhere.__code__.co_code) // 2)
+
+
 def _empty_frame(code: CodeType) -> FrameType:
     """A frame of that name in that file. It is of a generator that never ran: any other keeps its callers, too."""
-    named = _nowhere.__code__.replace(co_filename=code.co_filename, co_name=code.co_name, co_qualname=code.co_qualname)
+    named = _nowhere.__code__.replace(
+        co_filename=code.co_filename, co_name=code.co_name, co_qualname=code.co_qualname, co_linetable=_NO_PLACES
+    )
     frame: FrameType = FunctionType(named, {})().gi_frame
     return frame
 

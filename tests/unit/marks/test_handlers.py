@@ -101,7 +101,9 @@ def test_exceptions_show_types_and_places_only(written):
     assert CANARY not in written.text()
     assert "ValueError" in written.text()
     assert "test_handlers.py" in written.text()
-    assert written.records[0].exc_info is None
+    kind, stand_in, trace = written.records[0].exc_info
+    assert (kind, str(stand_in)) == (ValueError, "[withheld]")
+    assert trace.tb_frame.f_locals == {}
 
 
 def test_messages_that_are_objects_are_redacted(written):

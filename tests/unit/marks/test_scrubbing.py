@@ -182,3 +182,14 @@ def test_no_tree_of_exceptions_shows_anything(chain, suppressed):
     clean = scrub(chain[0])
     assert CANARY not in everything(clean)
     assert clean.__suppress_context__ is chain[0].__suppress_context__
+
+
+def test_pages_that_look_an_instruction_up_find_one_without_a_place_of_its_own():
+    trace = scrub(caught(fail)).__traceback__
+    while trace is not None:
+        positions = list(trace.tb_frame.f_code.co_positions())
+        assert trace.tb_lasti >= 0
+        assert len(positions) == len(trace.tb_frame.f_code.co_code) // 2
+        assert set(positions) == {(None, None, None, None)}
+        trace = trace.tb_next
+    assert "^" not in "".join(traceback.format_exception(scrub(caught(fail))))
