@@ -29,12 +29,17 @@ aegis = PerProcess(wiring)
 aegis.audit.record(Filed(label="loaded", name=PATIENT["name"]))
 
 
+def file(label):
+    with acting(WHO, purpose=Purpose.TREATMENT, subject=PATIENT["mrn"]):
+        aegis.audit.submit(Filed(label=label, name=PATIENT["name"]))
+
+
 def answer(environ, start_response):
     label = environ["PATH_INFO"].removeprefix("/")
     with acting(WHO, purpose=Purpose.TREATMENT, subject=PATIENT["mrn"]):
-        aegis.audit.submit(Filed(label=label, name=PATIENT["name"]))
         aegis.storage.upload(f"reports/{label}", PATIENT["name"].encode())
         aegis.log.info("filed", name=PATIENT["name"], label=label)
+    file(label)
     body = str(os.getpid()).encode()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
