@@ -1,7 +1,6 @@
 """Pages and mails about errors: types, places and source, and nothing that was sent, held or said."""
 
 import logging
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -46,12 +45,6 @@ class Reporter(ExceptionReporter):
             shown["exception_type"] = self._name
         return shown
 
-    def get_exception_traceback_frames(
-        self, exc_value: BaseException | None, tb: TracebackType | None
-    ) -> Iterator[dict[str, Any]]:
-        """The frames of one exception."""
-        return super().get_exception_traceback_frames(exc_value, _positioned(tb))
-
 
 def install() -> None:
     """Let the handlers that mail to ``ADMINS`` use it, where they have no other reporter than Django's own."""
@@ -60,10 +53,3 @@ def install() -> None:
     for handler in (handler for logger in loggers for handler in logger.handlers):
         if isinstance(handler, AdminEmailHandler) and handler.reporter_class is ExceptionReporter:
             handler.reporter_class = Reporter
-
-
-def _positioned(traceback: TracebackType | None) -> TracebackType | None:
-    """A stand-in's frames never ran, and have no instruction that Django could look for a column."""
-    if traceback is None:
-        return None
-    return TracebackType(_positioned(traceback.tb_next), traceback.tb_frame, 0, traceback.tb_lineno)

@@ -9,7 +9,7 @@ from clinic import lines
 from clinic.models import Letter, Patient
 from django.conf import settings
 from django.core import mail
-from django.test import AsyncClient, Client, RequestFactory
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 
 from aegis_core import ErrorCode
 
@@ -89,6 +89,31 @@ def test_a_mail_handler_with_html_pages_tells_nothing_by_itself(phi_canary):
     (sent,) = mail.outbox
     assert "LookupError" in sent.body
     phi_canary.assert_absent(sent.body, sent.subject, str(sent.alternatives))
+
+
+def test_neither_page_nor_mail_shows_settings(client):
+    mail.outbox.clear()
+    variables = {"AEGIS_AUDIT": "postgresql://audit:s3cr3t-of-tests@db/aegis"}
+    with override_settings(AEGIS={**settings.AEGIS, "VARIABLES": variables}):
+        answer = client.get("/patients/1/", {"name": "x"})
+    assert len(mail.outbox) == (0 if settings.DEBUG else 1)
+    assert "s3cr3t-of-tests" not in answer.content.decode() + "".join(message.body for message in mail.outbox)
+
+
+def test_a_record_is_without_its_request_before_any_handler_sees_it(phi_canary):
+    from aegis_django.lines import of_request
+
+    request = RequestFactory().get("/", {"name": phi_canary.patient["name"]})
+    record = logging.makeLogRecord({"msg": "%s: %s", "args": ("Not Found", phi_canary.patient["mrn"])})
+    record.request, record.status_code = request, 404
+    try:
+        raise LookupError(phi_canary.patient["mrn"])
+    except LookupError as error:
+        record.exc_info = (type(error), error, error.__traceback__)
+    assert of_request(record)
+    assert record.getMessage() == "Not Found: [no route]"
+    assert record.exc_info[0] is LookupError
+    phi_canary.assert_absent(str(vars(record)), logging.Formatter().format(record))
 
 
 def test_an_unknown_path_is_not_in_the_log(client, phi_canary):
