@@ -73,7 +73,7 @@ class PhiCanary:
         for name, place in named:
             if isinstance(place, Path) and name.startswith("argument") and not place.exists():
                 raise FileNotFoundError(f"{place} is not there: nothing would be searched")
-            for where, octets in _read(name, place):
+            for where, octets in read(name, place):
                 found.extend(
                     f"{self._fields[sighting.value]} ({sighting.encoding}) in {where}"
                     for sighting in self._canary.find(octets)
@@ -94,7 +94,8 @@ class PhiCanary:
         return "PhiCanary()"
 
 
-def _read(name: str, place: Place) -> Iterator[tuple[str, bytes]]:
+def read(name: str, place: Place) -> Iterator[tuple[str, bytes]]:
+    """Give what is to be searched of a place, each with its name: of a folder every file, and the names of files."""
     if isinstance(place, bytes):
         yield name, place
     elif isinstance(place, str):
