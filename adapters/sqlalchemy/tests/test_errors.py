@@ -44,7 +44,7 @@ def told(error):
     seen = [error, *filter(None, [getattr(error, "orig", None)])]
     while seen:
         each = seen.pop()
-        lines += [repr(each), repr(vars(each)), repr(pickle.dumps(each))]
+        lines += [repr(each), repr(vars(each)), repr(pickle.dumps(each)), repr(getattr(each, "object", None))]
         diagnosed = getattr(each, "diag", None)
         lines += [repr(getattr(diagnosed, name, None)) for name in dir(diagnosed) if name[0] != "_"]
         if getattr(each, "pgresult", None):
