@@ -93,6 +93,21 @@ def test_without_the_fixture_nothing_is_searched(pytester):
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
+@pytest.mark.parametrize(
+    ("body", "arguments"),
+    [
+        ("print(phi_canary.patient['mrn'])", ["-s"]),
+        ("subprocess.run(['cat'], input=phi_canary.patient['mrn'].encode(), stdout=open('elsewhere', 'wb'))", []),
+        ("with pytest.raises(ValueError):\n        raise ValueError(phi_canary.patient['mrn'])", []),
+    ],
+    ids=["not-captured", "elsewhere", "expected"],
+)
+def test_what_the_guide_says_is_not_searched(pytester, body, arguments):
+    outcome(pytester, f"import subprocess\ndef test_it(phi_canary):\n    {body}\n", *arguments).assert_outcomes(
+        passed=1
+    )
+
+
 def test_an_outbox_of_each_tests_own_keeps_what_it_is_given(outbox):
     message = Rendered(to=Classified("ward@clinic.example", PHI.EMAIL), subject="4B", text="is full")
     anyio.run(lambda: outbox.send(message, key="k1"))
