@@ -47,7 +47,9 @@ def of_request(record: logging.LogRecord, /) -> bool:
     if record.exc_info and record.exc_info[1] is not None:
         stand_in = scrub(record.exc_info[1])
         record.exc_info = (type(stand_in), stand_in, stand_in.__traceback__)
-    if status is None and request is None:
+    if status is None and request is None:  # none of Django's answers: what it is about is anybody's guess
+        if record.levelno >= logging.WARNING and isinstance(record.args, tuple):
+            record.args = tuple("[withheld]" if isinstance(one, str) else one for one in record.args)
         return True
     match, context = getattr(request, "resolver_match", None), getattr(request, "aegis_context", None)
     record.msg, record.args = "%s: %s", (responses.get(status or 0, "Answered"), _route(match))

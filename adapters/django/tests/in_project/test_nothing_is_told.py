@@ -116,6 +116,12 @@ def test_a_record_is_without_its_request_before_any_handler_sees_it(phi_canary):
     phi_canary.assert_absent(str(vars(record)), logging.Formatter().format(record))
 
 
+def test_a_line_of_another_shape_keeps_its_message_alone(phi_canary, kept):
+    logging.getLogger("django.request").warning("Not Found: %s after %d", f"/{phi_canary.patient['mrn']}", 7)
+    assert "Not Found: [withheld] after 7" in kept()
+    phi_canary.assert_absent(kept())
+
+
 def test_an_unknown_path_is_not_in_the_log(client, phi_canary):
     mail.outbox.clear()
     answer = client.get(f"/{phi_canary.patient['mrn']}", {"name": phi_canary.patient["name"]})
