@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Response
-
-T = TypeVar("T")
 
 
 class Body:
@@ -16,10 +14,10 @@ class Body:
         run: calls what it is given, with its arguments.
     """
 
-    def __init__(self, parts: Iterable[T], run: Callable[..., Any]) -> None:
+    def __init__(self, parts: Iterable[Any], run: Callable[..., Any]) -> None:
         self._whole = parts
         self._run = run
-        self._parts: Iterator[T] = run(iter, parts)
+        self._parts: Iterator[Any] = run(iter, parts)
 
     def __iter__(self) -> Iterator[Any]:
         return self

@@ -86,6 +86,8 @@ def test_what_nobody_foresaw_is_told_without_its_text_to_client_log_and_signals(
     (record,) = [record for record in caplog.records if record.name == "clinic"]
     assert record.getMessage() == f"Exception in /{path}/<what> [GET]"
     assert f"in {path}" in caplog.text
+    assert heard[0] is record.exc_info[1]
+    assert "handle" not in [frame.f_code.co_name for frame, _ in traceback.walk_tb(heard[0].__traceback__)]  # knows it
     assert type(heard[0]) is {"fails": RuntimeError, "validates": ValueError}[path]
     phi_canary.assert_absent(answer.data, shown(heard[0]), shown(record.exc_info[1]))
 

@@ -142,9 +142,11 @@ def test_a_path_is_told_by_its_route_and_a_name_that_was_made_of_it_too(traced, 
 
 def test_places_of_a_traceback_stay_where_their_module_is_loaded(traced, phi_canary):
     span = traced.tracer.start_span("admit")
+    name = phi_canary.patient["name"]
     try:
-        logging.getLogger(None).setLevel(phi_canary.patient["name"])
+        logging.getLogger(None).setLevel(name)
     except ValueError as error:
+        error.add_note(f'  File "{name}", line 1, in admit')
         span.record_exception(error)
     span.end()
     (told,) = traced.ended()["admit"].events
@@ -152,6 +154,7 @@ def test_places_of_a_traceback_stay_where_their_module_is_loaded(traced, phi_can
     assert f'File "{logging.__file__}"' in stack
     assert "in _checkLevel" in stack
     assert "raise" not in stack  # no line of source
+    phi_canary.assert_absent(stack)
     assert told.attributes["exception.message"] == "[erased]"
 
 
@@ -192,6 +195,7 @@ def test_no_byte_of_a_log_record_holds_anything_of_the_patient(phi_canary):
     provider.shutdown()
     first, second = (found.log_record for found in kept.get_finished_logs())
     phi_canary.assert_absent(written.getvalue(), *(found.to_json() for found in kept.get_finished_logs()))
+    assert first.exception is None
     assert first.body == {"event": "admitted", "mrn": "[phi.mrn]", "ward": 4}
     assert (first.attributes["ward"], first.attributes["exception.type"]) == (4, "KeyError")
     assert (second.body, second.attributes["name"]) == ("ward is full", "[phi.name]")

@@ -58,10 +58,9 @@ def init(*, keep: Collection[str] = (), **options: Any) -> None:
 
 
 def _without_persons(capture: Callable[[Envelope], None]) -> Callable[[Envelope], None]:
-    """Envelopes are asked for by no hook: those of sessions name the user, and files may be attached by anybody."""
+    """No hook is asked for a session, which names the user."""
 
     def capture_envelope(envelope: Envelope) -> None:
-        envelope.items = [item for item in envelope.items if item.type != "attachment"]
         for item in envelope.items:
             if item.type == "session" and isinstance(item.payload.json, dict):
                 for name in ("did", "attrs"):

@@ -17,6 +17,17 @@ _SPAN: Final = (
     *("trace_id", "span_id", "parent_span_id", "same_process_as_parent", "start_timestamp", "timestamp"),
     *("op", "origin", "status", "exclusive_time"),
 )
+#: Some of it came in the headers of whoever called.
+_SAMPLING: Final = (
+    "trace_id",
+    "public_key",
+    "org_id",
+    "release",
+    "environment",
+    "sampled",
+    "sample_rate",
+    "sample_rand",
+)
 _CODE: Final = ("function", "middleware", "view", "event", "template", "queue.task", "queue.submit", "subprocess.wait")
 _OF_CODE: Final = frozenset(("route", "view", "component", "task", "custom"))
 DONE: Final = "_aegis"  #: on a breadcrumb that was made anew when it was left; never sent
@@ -87,13 +98,8 @@ def span(value: Mapping[str, Any], words: Words) -> dict[str, Any]:
         if value.get(name):
             told[name] = words.all(value[name])
     if "dynamic_sampling_context" in value:
-        told["dynamic_sampling_context"] = {
-            name: text for name, text in (value["dynamic_sampling_context"] or {}).items() if name not in _OF_A_PERSON
-        }
+        told["dynamic_sampling_context"] = pick(value["dynamic_sampling_context"] or {}, _SAMPLING)
     return told
-
-
-_OF_A_PERSON: Final = frozenset(("transaction", "user_id", "user_segment"))
 
 
 def breadcrumb(crumb: Mapping[str, Any], record: logging.LogRecord | None, words: Words) -> dict[str, Any]:

@@ -116,6 +116,21 @@ def test_saying_once_more_that_it_is_shut_is_no_mistake(started):
     assert sentry_sdk.get_client().options["include_local_variables"] is False
 
 
+def test_what_a_caller_says_of_its_trace_is_not_passed_on(started, received, phi_canary):
+    started()
+    said = "sentry-trace_id=0af7651916cd43dd8448eb211c80319c,sentry-sample_rate=1.0"
+    name = phi_canary.patient["mrn"]
+    headers = {
+        "sentry-trace": "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1",
+        "baggage": f"{said},sentry-transaction={name},sentry-user_id={name},sentry-whatever={name}",
+    }
+    with sentry_sdk.start_transaction(sentry_sdk.continue_trace(headers, name="admit")):
+        pass
+    sentry_sdk.flush(10)
+    assert b'"sample_rate":"1.0"' in received.bodies[0]
+    phi_canary.assert_absent(*received.bodies)
+
+
 def test_spans_that_are_sent_by_themselves_are_made_anew(phi_canary):
     name = phi_canary.patient["name"]
     hooks = Hooks()
