@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping
-from pkgutil import resolve_name
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -58,6 +57,8 @@ def redacting_handler(**config: Any) -> logging.Handler:
     Arguments:
         config: ``class``, and what it takes.
     """
+    from pkgutil import resolve_name
+
     return redacting(resolve_name(config.pop("class"))(**config))
 
 
