@@ -119,6 +119,7 @@ def environment(broker, tmp_path):
         **{name: value for name, value in os.environ.items() if not name.startswith("AEGIS_")},
         "AEGIS_ENV": "test",
         "AEGIS_AUDIT": f"file://{home}/audit",
+        "AEGIS_STATE": f"file://{home}/state",
         "AEGIS_KEYS": f"file://{home}/keys",
         "AEGIS_STORAGE": f"file://{home}/storage",
         "AEGIS_SUBJECT_KEYS": f"sqlite://{home}/subject-keys.db",

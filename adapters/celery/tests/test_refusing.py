@@ -9,10 +9,11 @@ remind.delay(MRN)
 with app.connection_for_read() as connection:
     message = connection.SimpleQueue("celery").get(timeout=10)
     message.ack()
-    task_id = "11111111-1111-4111-8111-111111111111"
+    headers = {**message.headers, **HEADERS}
     connection.Producer().publish(
         message.body, routing_key="celery", content_type=message.content_type,
-        content_encoding=message.content_encoding, headers={**message.headers, **HEADERS}, correlation_id=task_id)
+        content_encoding=message.content_encoding, headers=headers, correlation_id=headers["id"])
+print(headers["id"])
 """
 
 
@@ -23,7 +24,7 @@ def lines(phi_canary, text=""):
 def test_a_message_sealed_with_other_keys_is_discarded_and_told_without_its_content(
     worker, produce, broker, phi_canary, tmp_path
 ):
-    other = {"AEGIS_KEYS": f"file://{tmp_path}/other/keys", "AEGIS_AUDIT": f"file://{tmp_path}/other/audit"}
+    other = {"AEGIS_KEYS": f"file://{tmp_path}/other/keys", "AEGIS_STATE": f"file://{tmp_path}/other/state"}
     produce(lines(phi_canary, "remind.delay(MRN)"), **other)
     running = worker()
     running.says("Can't open a message")
@@ -65,17 +66,17 @@ def test_an_old_producers_message_is_read_where_that_is_said(worker, produce, ph
 @pytest.mark.parametrize(
     "headers",
     [
-        {"task": "clinic.whose", "id": "11111111-1111-4111-8111-111111111111"},
+        {"task": "clinic.after"},
         {"id": "11111111-1111-4111-8111-111111111111"},
     ],
     ids=["task", "id"],
 )
 def test_a_body_that_was_moved_to_another_task_is_not_run(headers, worker, produce, broker, phi_canary):
-    produce(lines(phi_canary, f"HEADERS = {headers!r}\n{MOVED}"))
+    task_id = produce(lines(phi_canary, f"HEADERS = {headers!r}\n{MOVED}")).strip()
     running = worker()
     error = produce(
         "from celery.result import AsyncResult\n"
-        "print(repr(AsyncResult('11111111-1111-4111-8111-111111111111', app=app).get(timeout=30, propagate=False)))"
+        f"print(repr(AsyncResult({task_id!r}, app=app).get(timeout=30, propagate=False)))"
     )
     assert "was sealed for another task" in error
     phi_canary.assert_absent(running.stop(), error, broker.written())

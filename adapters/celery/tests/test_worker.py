@@ -58,6 +58,11 @@ def test_whoever_inspects_a_worker_gets_sealed_answers(worker, produce, broker, 
 def test_without_a_keyring_bodies_are_as_they_were_and_all_else_is_silent(worker, produce, broker, phi_canary):
     running = worker(UNSEALED="1")
     told = produce(patient(phi_canary) + SENT, UNSEALED="1")
+    outer = "outer = from_headers({}, trusted=False)\n"
+    acted = "with using(outer), as_malee():\n    found = whose.delay().get(timeout=30)\n"
+    ids = "[outer.request_id, outer.correlation_id, outer.trace_id]"
+    shown = f"assert found.pop('ids') == {ids}\nprint(set(found.values()))"
+    assert produce(patient(phi_canary) + ACTING + outer + acted + shown, UNSEALED="1") == "{None}\n"
     phi_canary.assert_absent(running.stop(), told)
     for key in broker.redis.scan_iter("celery-task-meta-*"):
         result = json.loads(broker.redis.get(key))
@@ -117,9 +122,15 @@ print(json.dumps([outer.request_id, outer.correlation_id, outer.trace_id]))
     assert ids[0].encode() in broker.written()
 
 
+def test_a_retry_carries_the_context_in_which_it_was_asked_for(worker, produce):
+    worker()
+    assert produce("print(handed_on.delay().get(timeout=30)['principal'][0])") == "night-shift\n"
+
+
 @pytest.mark.parametrize("pool", POOLS, ids=lambda pool: pool[1])
-def test_a_warm_shutdown_records_what_was_submitted(pool, worker, produce):
-    running = worker(*pool)
-    produce("submits.delay(40).get(timeout=30)")
+def test_a_warm_shutdown_records_what_was_submitted(pool, worker, produce, tmp_path):
+    running = worker(*pool, SLOW=str(tmp_path / "home" / "audit"))
+    produce("submits.delay(40)")
+    running.says("submits its events")
     running.stop()
     assert produce("print(len(list(aegis.audit.entries())))").strip() == "40"

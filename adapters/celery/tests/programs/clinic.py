@@ -1,22 +1,36 @@
 """A small clinic's tasks, for the tests: what its environment says decides how it is installed."""
 
+import logging
 import os
 import signal
 from pathlib import Path
 from typing import ClassVar
 
+import anyio
 import attrs
 from celery import Celery, Task
 
 from aegis_celery import install
-from aegis_core import Aegis, AuditEvent, Purpose, current
+from aegis_core import Aegis, AuditEvent, Principal, Purpose, acting, current
 from aegis_core.blocking import PerProcess
+from aegis_core.local.filesystem.audit import FileAudit
 
 app = Celery("clinic", broker=os.environ["BROKER"], backend=os.environ["BROKER"])
 app.conf.broker_connection_retry_on_startup = True
 app.conf.result_extended = True
 app.conf.broker_transport_options = {"visibility_timeout": 3}
-aegis = None if os.environ.get("UNSEALED") else PerProcess(Aegis())
+
+
+class SlowDisk(FileAudit):
+    """Whatever was submitted still waits when a worker is told to end."""
+
+    async def append(self, entries, /, *, expected_size):
+        await anyio.sleep(2)
+        return await super().append(entries, expected_size=expected_size)
+
+
+disk = SlowDisk(Path(os.environ["SLOW"])) if "SLOW" in os.environ else None
+aegis = None if os.environ.get("UNSEALED") else PerProcess(Aegis(audit=disk))
 if not os.environ.get("BARE"):
     install(app, aegis, accept_unsealed="ACCEPT_UNSEALED" in os.environ)
 
@@ -67,6 +81,14 @@ def retried(self, patient):
     raise self.retry(countdown=0, exc=LookupError(patient))
 
 
+@app.task(bind=True, max_retries=1)
+def handed_on(self):
+    if self.request.retries:
+        return whose.run()
+    with acting(Principal("night-shift", verified_by="test"), purpose=Purpose.TREATMENT):
+        raise self.retry(countdown=0)
+
+
 @app.task(autoretry_for=(LookupError,), max_retries=1, default_retry_delay=0)
 def tries_alone(patient):
     raise LookupError(patient)
@@ -95,6 +117,7 @@ def after(before):
 
 @app.task
 def submits(count):
+    logging.getLogger(__name__).warning("submits its events")
     for number in range(count):
         aegis.audit.submit(Reminded(number))
 
@@ -105,8 +128,3 @@ def survives(patient, marker):
         Path(marker).write_text("started")
         os.kill(os.getpid(), signal.SIGKILL)
     return "survived"
-
-
-@app.task
-def closes_its_eyes():
-    return os.getpid()
