@@ -1,22 +1,20 @@
 """The trail's own verification: a sink's entries against the published tiles and the signed checkpoint."""
 
 from collections.abc import Iterable
-from typing import Final
 
 import attrs
 
-from aegis_core.audit.model import Finding, FindingKind, SignedCheckpoint, Verdict
+from aegis_core.audit.findings import Findings
+from aegis_core.audit.model import FindingKind, SignedCheckpoint, Verdict
 from aegis_core.audit.note import VerifierKey
 from aegis_core.audit.opening import same_id
 from aegis_core.audit.port import AuditSink, Entry
 from aegis_core.audit.publisher import CHECKPOINT, LOG
 from aegis_core.audit.tiles import WIDTH, Tile, decode_bundle, encode_bundle
-from aegis_core.audit.verification import Progress, verification
+from aegis_core.audit.verification import Progress, answered, verification
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.failing import Wrapping
 from aegis_core.kernel.state import StateStore
-
-_MOST_FINDINGS: Final = 100
 
 
 async def check(
@@ -42,19 +40,10 @@ async def check(
         reader.miss_checkpoint()
     note = latest.note if document is None else document.body.decode("utf-8", "replace")
     steps = verification(note, keys, strict=True, kept=latest.note, progress=progress)
-    verdict: Verdict | None = None
-    octets: bytes | None = None
-    while verdict is None:
-        try:
-            tile = steps.send(octets)
-        except StopIteration as end:
-            verdict = end.value
-        else:
-            octets = await reader.read(tile)
-    if not reader.findings:
+    verdict = await answered(steps, reader.read)
+    if not reader.findings.count:
         return verdict
-    findings = tuple(reader.findings[:_MOST_FINDINGS]) + verdict.findings
-    return attrs.evolve(verdict, intact=False, findings=findings)
+    return attrs.evolve(verdict, intact=False, findings=reader.findings.all() + verdict.findings)
 
 
 class _Reader:
@@ -65,7 +54,7 @@ class _Reader:
         self._state = state
         self._place = place
         self._is_short = False
-        self.findings: list[Finding] = []
+        self.findings = Findings()
 
     async def read(self, tile: Tile) -> bytes | None:
         if tile.level is not None:
@@ -126,9 +115,7 @@ class _Reader:
             self._found(FindingKind.MALFORMED, "a published bundle has another number of entries", None, tile)
 
     def miss_checkpoint(self) -> None:
-        finding = Finding(FindingKind.CHECKPOINT, "the published checkpoint is missing", path="checkpoint")
-        self.findings.append(finding)
+        self.findings.add(FindingKind.CHECKPOINT, "the published checkpoint is missing", path="checkpoint")
 
     def _found(self, kind: FindingKind, message: str, index: int | None, tile: Tile | None) -> None:
-        if len(self.findings) < _MOST_FINDINGS:
-            self.findings.append(Finding(kind, message, index=index, path=None if tile is None else tile.path))
+        self.findings.add(kind, message, index=index, path=None if tile is None else tile.path)

@@ -12,7 +12,7 @@ from aegis_core.audit.opening import same_id
 from aegis_core.audit.port import AuditSink
 from aegis_core.audit.tiles import WIDTH, Tile, TileWriter, encode_bundle
 from aegis_core.audit.tree import HASH_SIZE, leaf_hash
-from aegis_core.audit.verification import Progress, verification
+from aegis_core.audit.verification import Progress, answered, verification
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.failing import Wrapping
 
@@ -49,15 +49,7 @@ async def verify_sink(
     steps = verification(note, keys, strict=True, kept=kept, witnesses=witnesses, quorum=quorum, progress=progress)
     reader = _Reader(sink)
     await reader.begin(note)
-    verdict: Verdict | None = None
-    octets: bytes | None = None
-    while verdict is None:
-        try:
-            tile = steps.send(octets)
-        except StopIteration as end:
-            verdict = end.value
-        else:
-            octets = await reader.read(tile)
+    verdict = await answered(steps, reader.read)
     if not reader.findings.count:
         return verdict
     return attrs.evolve(verdict, intact=False, findings=reader.findings.all() + verdict.findings)

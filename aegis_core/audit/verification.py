@@ -4,7 +4,7 @@ Every leaf is recomputed from the entries themselves: tiles alone would not show
 """
 
 import struct
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from hashlib import sha256
 from typing import Final, TypeAlias
 
@@ -23,6 +23,22 @@ Progress: TypeAlias = Callable[[int, int], None]  #: entries seen, entries in al
 
 _LENGTH: Final = struct.Struct(">H")
 _LEAF: Final = sha256(b"\x00")
+
+
+async def answered(steps: Verification, read: Callable[[Tile], Awaitable[bytes | None]], /) -> Verdict:
+    """Answer everything that a verification asks for, and give its verdict.
+
+    Arguments:
+        read: gives a file of the log, or None where there is none.
+    """
+    octets: bytes | None = None
+    while True:
+        try:
+            tile = steps.send(octets)
+        except StopIteration as end:
+            verdict: Verdict = end.value
+            return verdict
+        octets = await read(tile)
 
 
 def verification(

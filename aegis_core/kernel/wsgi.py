@@ -46,15 +46,19 @@ def request_context(
         file_wrapper = environ.get("wsgi.file_wrapper")
         if isinstance(body, list | tuple) or (isinstance(file_wrapper, type) and isinstance(body, file_wrapper)):
             return body  # whole already, or a file that the server knows how to send
-        return _Body(body, variables.run)
+        return Body(body, variables.run)
 
     return with_context
 
 
-class _Body:
-    """A body whose parts are made in the request's context."""
+class Body:
+    """A body with something around each of its steps, and around its end.
 
-    def __init__(self, body: Iterable[bytes], run: Callable[..., Any]) -> None:
+    Arguments:
+        run: calls what it is given, with its arguments: in a context, or with an eye on what it raises.
+    """
+
+    def __init__(self, body: Iterable[bytes], run: Callable[..., Any], /) -> None:
         self._body = body
         self._run = run
         self._parts: Iterator[bytes] = run(iter, body)
@@ -67,6 +71,7 @@ class _Body:
         return part
 
     def close(self) -> None:
+        """Close what is inside, if it can be closed (PEP 3333)."""
         close = getattr(self._body, "close", None)
         if close is not None:
             self._run(close)

@@ -42,9 +42,8 @@ def services(home, monkeypatch):
     module = types.ModuleType("services")
     exec(compile(text, "services.py", "exec"), vars(module))
     monkeypatch.setitem(sys.modules, "services", module)
-    module.start()
     yield module
-    module.stop()
+    module.aegis.close()
 
 
 def namespace(text):

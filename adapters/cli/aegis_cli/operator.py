@@ -21,10 +21,11 @@ def working_for(tenant: str | None, /) -> Generator[None]:
         with using(attrs.evolve(context, tenant=tenant)):
             yield
         return
-    who = Principal(f"system user {_system_user()}", verified_by="command line")
+    who = Principal(f"system user {system_user()}", verified_by="command line")
     with acting(who, purpose=Purpose.SYSTEM_ADMINISTRATION, tenant=tenant):
         yield
 
 
-def _system_user() -> str:
+def system_user() -> str:
+    """Whoever the operating system says runs the command: a number, or on Windows a name."""
     return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "unknown")

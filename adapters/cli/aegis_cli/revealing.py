@@ -1,6 +1,5 @@
 """Nothing printed is anybody's data, unless it was asked for by name, with a purpose and a reason, on record first."""
 
-import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, ClassVar
@@ -8,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 import attrs
 from cyclopts import Parameter, Token
 
+from aegis_cli.operator import system_user
 from aegis_core import PHI, Aegis, AegisError, AuditEvent, ErrorCode, Principal, Purpose, acting
 from aegis_core.marks import Classified
 
@@ -101,11 +101,7 @@ class Revealing:
             yield False
             return
         # Who types may type any name: what the operating system knows of them stands beside it.
-        who = Principal(self.principal, verified_by=f"command line of system user {_system_user()}")
+        who = Principal(self.principal, verified_by=f"command line of system user {system_user()}")
         with acting(who, purpose=self.purpose, subject=subject):
             await aegis.audit.record(Revealed(command=command, reason=self.reason))
             yield True
-
-
-def _system_user() -> str:
-    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "unknown")

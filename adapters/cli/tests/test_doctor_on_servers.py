@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import socket
-import ssl
 import threading
 import urllib.error
 import urllib.request
@@ -16,6 +15,7 @@ import pytest
 from botocore.config import Config
 
 from aegis_cli.exits import Exit
+from aegis_core.testing.servers.certificates import certificate
 
 _NUMBERS = itertools.count()
 SECRET = "hunter2-hunter2"
@@ -208,7 +208,8 @@ def test_a_bucket_that_is_not_there_fails(servers, aegis, seaweedfs_server):
 
 
 def test_the_version_of_tls_is_told(aegis, monkeypatch, tmp_path):
-    context, authority = certificate(tmp_path)
+    made = certificate(tmp_path, "localhost")
+    context, authority = made.context, made.authority
     with mail_server(context) as port:
         monkeypatch.setenv("AEGIS_EMAIL", f"smtps://localhost:{port}?ca={authority}")
         ended = aegis("doctor")
@@ -246,36 +247,3 @@ def mail_server(context):
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join(10)
-
-
-def certificate(folder):
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, secret = folder / "cert.pem", folder / "key.pem"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, secret)
-    return context, pem

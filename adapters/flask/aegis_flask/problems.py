@@ -6,10 +6,10 @@ from werkzeug.exceptions import InternalServerError
 from aegis_core.kernel import PROBLEM_JSON, AegisError, ErrorCode, problem_details, problem_headers, status_of
 
 
-def respond(error: AegisError, /, *, status: int | None = None, **more: object) -> Response:
+def respond(error: AegisError, /, *, status: int | None = None) -> Response:
     """The response for an error of ours."""
     status = status_of(error.code) if status is None else status
-    body = {**problem_details(error), "status": status, **more}
+    body = {**problem_details(error), "status": status}
     return Response(json.dumps(body), status, problem_headers(error), content_type=PROBLEM_JSON)
 
 

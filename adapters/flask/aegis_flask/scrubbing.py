@@ -7,7 +7,7 @@ from flask import Flask, Response, json, request
 
 from aegis_core import scrub
 from aegis_core.kernel import PROBLEM_JSON
-from aegis_flask.bodies import Body
+from aegis_core.kernel.wsgi import Body
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -3,15 +3,11 @@
 import socket
 import ssl
 import threading
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from aegis_core.kernel.tls import agreed_version, client_context, is_certificate_failure, plaintext_problem
+from aegis_core.testing.servers.certificates import certificate
 
 
 def test_a_client_verifies_certificate_and_name_and_refuses_old_versions():
@@ -50,7 +46,8 @@ def test_a_handshake_that_failed_is_found_among_causes():
 
 
 def test_the_version_that_was_agreed_on_is_known_to_who_has_the_context(tmp_path):
-    server_context, authority = certificate(tmp_path)
+    made = certificate(tmp_path, "localhost")
+    server_context, authority = made.context, made.authority
     here, there = socket.socketpair()
     served: list[ssl.SSLSocket] = []
 
@@ -66,29 +63,3 @@ def test_the_version_that_was_agreed_on_is_known_to_who_has_the_context(tmp_path
         assert agreed_version(context) == client.version() == "TLSv1.3"
         assert agreed_version(client_context()) == ""
     served[0].close()
-
-
-def certificate(folder):
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, secret = folder / "cert.pem", folder / "key.pem"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, secret)
-    return context, pem

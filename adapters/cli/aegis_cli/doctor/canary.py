@@ -64,19 +64,6 @@ class _Told(Message):
     canary_mrn: Annotated[str, PHI.MRN]
 
 
-class _Lines:
-    """A log sink that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.written = b""
-
-    def write(self, line: bytes, /) -> None:
-        self.written += line
-
-    def close(self, *, deadline: float) -> int:
-        return 0
-
-
 class _Mail:
     """A channel that keeps what it is given, as it would be sent."""
 
@@ -112,10 +99,10 @@ async def fly() -> Mapping[str, bool]:
     """Send the canary through every sink: name of the sink → whether it stayed inside."""
     values = [f"CANARY{SYSTEM_ENTROPY.octets(8).hex()}" for _ in range(2)]
     canary, patient = Canary(values), _Patient(*values)
-    lines, mail = _Lines(), _Mail()
+    mail = _Mail()
     registry, deps = Registry(), AdapterDeps(environment="test")
-    audit, state, storage = (
-        registry.from_url(kind, ServiceUrl.parse("memory:"), deps) for kind in ("audit", "state", "storage")
+    lines, audit, state, storage = (
+        registry.from_url(kind, ServiceUrl.parse("memory:"), deps) for kind in ("log", "audit", "state", "storage")
     )
     who = Principal("canary", verified_by="doctor")
     aegis = Aegis(
@@ -153,17 +140,17 @@ async def fly() -> Mapping[str, bool]:
     return found
 
 
-async def _log(aegis: Aegis, lines: _Lines, patient: _Patient) -> bytes:
+async def _log(aegis: Aegis, lines: Any, patient: _Patient) -> bytes:
     aegis.log.info("canary", patient=patient, nested=[{"canary_name": patient.canary_name}])
-    return lines.written
+    return b"".join(lines.lines)
 
 
-async def _exception(aegis: Aegis, lines: _Lines, patient: _Patient) -> bytes:
+async def _exception(aegis: Aegis, lines: Any, patient: _Patient) -> bytes:
     try:
         raise ValueError(patient.canary_name, patient)
     except ValueError:
         aegis.log.exception("canary")
-    return lines.written
+    return b"".join(lines.lines)
 
 
 async def _standard_logging(patient: _Patient) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from aegis_cli.doctor.model import Row, State
 from aegis_cli.output import Json
@@ -33,7 +33,7 @@ def late(name: str, deadline: float, /, place: Place | None = None) -> Row:
 
 def row_of_error(name: str, error: AegisError, /, place: Place | None = None) -> Row:
     """A row for what could not be looked at."""
-    state = _STATES.get(error.code, "failed")
+    state: State = _STATES.get(error.code, "failed")
     detail = error.message + (_advice(place) if state == "down" else "")
     return Row(name, state, detail=detail, facts={"code": error.code.value}, **_where(place))
 
@@ -110,5 +110,10 @@ def _advice(place: Place | None) -> str:
     return "; is it running, and may this host reach it?" if is_elsewhere else ""
 
 
-def _where(place: Place | None) -> dict[str, Any]:
+class _Where(TypedDict, total=False):
+    url: str
+    variable: str
+
+
+def _where(place: Place | None) -> _Where:
     return {} if place is None else {"url": str(place.where.url), "variable": place.where.variable}
