@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.pods.pod import give_to_group
+from tests.pods.pod import ROOT, give_to_group
 
 DOCUMENT = json.dumps({"mrn": "HN-690001", "text": "Haemoglobin 9.1 g/dl"}).encode()
 #: Tries to write wherever a program may think of, and says where it could.
@@ -77,7 +77,8 @@ def test_it_writes_nowhere_else_even_where_it_could(make_pod, service):
     assert running.probe("readiness")
     assert running.terminate() == 0
     assert changed(running) == untouched
-    assert list((running.place / "mounts" / "tmp").iterdir()) == []
+    ours = ROOT.parts[2] if ROOT.parts[1] == "tmp" else None  # where a checkout below /tmp is laid on again
+    assert [path.name for path in (running.place / "mounts" / "tmp").iterdir() if path.name != ours] == []
     assert sorted(path.name for path in pod.volumes.iterdir()) == ["keys-records-0", "records-records-0"]
     planted = pod.run(service, ["python", "-c", WRITER, "/var/tmp"])
     assert changed(planted) - untouched >= {"var/tmp/planted"}  # an attempt does show

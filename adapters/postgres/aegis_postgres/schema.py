@@ -53,6 +53,19 @@ MIGRATIONS: Final[tuple[tuple[int, str, str], ...]] = (
             for number in range(ERASABLE)
         ),
     ),
+    (
+        3,
+        "no statistics of what is erased",
+        # An analysis copies values into the catalogue pg_statistic. A new type, and be it the same, forgets old ones.
+        "".join(
+            f"""
+        ALTER TABLE {{schema}}.erasable_{number:02d}
+            ALTER COLUMN name TYPE text COLLATE "C", ALTER COLUMN name SET STATISTICS 0,
+            ALTER COLUMN body TYPE bytea, ALTER COLUMN body SET STATISTICS 0;
+            """
+            for number in range(ERASABLE)
+        ),
+    ),
 )
 VERSION: Final = MIGRATIONS[-1][0]
 

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import anyio
+import attrs
 import psycopg
 import pytest
 
 from aegis_postgres import Address, PostgresState
+from aegis_postgres.schema import ERASABLE
 
 pytestmark = pytest.mark.anyio
 MARK = b"<a-key-that-was-shredded>" * 8
@@ -42,3 +44,22 @@ async def test_the_log_keeps_an_erased_body_until_its_segment_is_removed(aegis_o
         connection.execute("CHECKPOINT")
         assert not holds(log)
         await store.aclose()
+
+
+async def test_what_the_planner_knows_of_a_table_holds_nothing_of_what_was_in_it(place):
+    """An analysis, which the server starts by itself, samples values into a catalogue that outlives them."""
+    store = PostgresState(attrs.evolve(place.address, erases=True))
+    await store.open()
+    names = [f"subjects/{number:03d}" for number in range(200)]
+    for name in names:
+        await store.put(name, MARK + name.encode(), expected=None)
+    with place.connect(autocommit=True) as connection:
+        for number in range(ERASABLE):
+            connection.execute(f"ANALYZE {place.address.schema}.erasable_{number:02d}")
+    for name in names:
+        await store.delete(name)
+    await store.aclose()
+    with place.connect(autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+    base = Path(place.running.folder, "cluster", "base")
+    assert not any(holds(folder) for folder in base.iterdir() if folder.is_dir())
