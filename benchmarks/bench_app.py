@@ -12,9 +12,11 @@ from pathlib import Path
 
 from aegis_core import blocking
 from aegis_core.blocking.portal import PORTAL
+from aegis_core.crypto import Keyring
 from aegis_core.local.memory.keys import MemoryVault
 from aegis_core.local.memory.state import MemoryState
 from aegis_core.local.memory.storage import MemoryStorage
+from aegis_core.storage import Storage
 from benchmarks.rows import Row, interleaved
 
 _AREA = "app"
@@ -33,16 +35,28 @@ def _blocking(quick: bool) -> Iterable[Row]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     keyring = blocking.Keyring(MemoryVault(), MemoryState())
+    begun, done = threading.Event(), asyncio.Event()
+    theirs: list[Storage] = []
+
+    async def peer() -> None:
+        """The same service, on the loop that opened it: it serves no other."""
+        async with Keyring(MemoryVault(), MemoryState()) as keys, Storage(MemoryStorage(), keys) as opened:
+            await opened.upload("lab/4711.pdf", b"x" * 1000)
+            theirs.append(opened)
+            begun.set()
+            await done.wait()
+
+    served = asyncio.run_coroutine_threadsafe(peer(), loop)
+    begun.wait()
     with keyring, blocking.Storage(MemoryStorage(), keyring) as storage:
         storage.upload("lab/4711.pdf", b"x" * 1000)
-        service = storage._service
+        service = theirs[0]
 
         async def nothing() -> None: ...
 
         figures = interleaved(
             {
                 "stat": lambda: storage.stat("lab/4711.pdf"),
-                # The memory adapter belongs to no loop, so both may ask it.
                 "stat, peer": lambda: asyncio.run_coroutine_threadsafe(service.stat("lab/4711.pdf"), loop).result(),
                 "nothing": lambda: PORTAL.run(nothing),
                 "nothing, peer": lambda: asyncio.run_coroutine_threadsafe(nothing(), loop).result(),
@@ -51,6 +65,8 @@ def _blocking(quick: bool) -> Iterable[Row]:
             repeat=7 if quick else 11,
             timer=time.perf_counter,
         )
+    loop.call_soon_threadsafe(done.set)
+    served.result()
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
