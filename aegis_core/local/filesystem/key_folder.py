@@ -51,7 +51,7 @@ class KeyFolder:
     __slots__ = ("_octets", "_path", "_protection", "_wall_ns")
 
     def __init__(self, path: Path, /, *, octets: Callable[[int], bytes], wall_ns: Callable[[], int]) -> None:
-        self._path = path.absolute()
+        self._path = path
         self._octets = octets
         self._wall_ns = wall_ns
         self._protection: KeyMaterial | None = None

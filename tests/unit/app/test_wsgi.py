@@ -1,12 +1,15 @@
 """Every WSGI request has its ids, the response says which, and nothing of it is left to the next one."""
 
 import io
+from contextvars import ContextVar
 from wsgiref.util import FileWrapper, setup_testing_defaults
 from wsgiref.validate import validator
 
 import pytest
 
 from aegis_core import Aegis, Context, current, using
+
+SERVED_BY = ContextVar("served_by", default="nobody")
 
 
 def call(app, **environ):
@@ -82,6 +85,18 @@ def test_a_body_that_nobody_closes_leaves_nothing_on_the_thread():
         body = iter(Aegis().wsgi(app)({}, lambda *_: None))
         next(body)
         assert current() == Context(tenant="outer")
+
+
+def test_what_the_server_has_set_around_the_application_is_seen_inside():
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [SERVED_BY.get().encode()]
+
+    token = SERVED_BY.set("worker 7")
+    try:
+        assert call(Aegis().wsgi(app))[1] == b"worker 7"
+    finally:
+        SERVED_BY.reset(token)
 
 
 def test_a_file_stays_a_file_that_the_server_can_send_by_itself():
