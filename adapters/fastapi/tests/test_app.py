@@ -176,6 +176,8 @@ def test_what_nobody_foresaw_is_told_without_its_text_to_client_log_and_debug_pa
     with TestClient(app, raise_server_exceptions=False) as client:
         answer = client.get(f"/{path}", params={"what": phi_canary.patient["name"]}, headers={"accept": "text/html"})
     assert answer.status_code == 500
+    if not debug:  # a debug page is Starlette's own
+        assert (answer.headers["content-type"], answer.json()["code"]) == ("application/problem+json", "internal")
     phi_canary.assert_absent(answer.content)
     with TestClient(app) as client, pytest.raises(Exception) as raised:
         client.get(f"/{path}", params={"what": phi_canary.patient["name"]})
