@@ -29,9 +29,10 @@ class Sighting(NamedTuple):
 def encodings(value: str, /) -> tuple[Encoded, ...]:
     """Give every pattern under which ``value`` may lie in bytes, none twice.
 
-    Raw UTF-8 as given and in both normal forms, in lower, upper and title case; escaped for JSON and HTML; URL-encoded;
-    in UTF-16; quoted-printable; hexadecimal; and the middle of its base64 at each of the three offsets. All patterns
-    but base64's are searched for without regard to the case of ASCII letters.
+    Raw UTF-8 as given and in both normal forms, in lower, upper and title case; escaped for JSON and HTML, and by
+    Python, in ``ascii`` and in the ``repr`` of bytes; URL-encoded; in UTF-16; quoted-printable; hexadecimal; and the
+    middle of its base64 at each of the three offsets. All patterns but base64's are searched for without regard to the
+    case of ASCII letters.
     """
     found: dict[tuple[bytes, bool], Encoded] = {}
 
@@ -52,6 +53,8 @@ def encodings(value: str, /) -> tuple[Encoded, ...]:
         add("html", _html(text).encode("utf-8", "surrogatepass"))
         add("utf-16", text.encode("utf-16-le", "surrogatepass"))
         add("utf-16", text.encode("utf-16-be", "surrogatepass"))
+        add("repr", repr(octets)[2:-1].encode())
+        add("repr", ascii(text)[1:-1].encode())
         add("hex", octets.hex().encode())
         add("quoted-printable", "".join(_quoted(octet) for octet in octets).encode())
         for offset in range(3):

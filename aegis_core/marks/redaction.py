@@ -161,6 +161,8 @@ class Redaction:
 
         try:
             shape = shape_of(type_) if type_ is not dict else None
+            if shape and issubclass(type_, BaseException) and not any(field.data_class for field in shape.fields):
+                shape = None  # an attrs class or a dataclass without a mark: what it holds is what it would say
             made = plan_of_values(type_, self) if shape is None else compile_plan(shape, self)
         except Exception:  # noqa: BLE001 - a class that can't even be looked at is erased
             marker = f"[{type.__getattribute__(type_, '__name__')}]"

@@ -28,6 +28,8 @@ WRITERS = {
     "form": lambda value: urllib.parse.urlencode({"q": value}).encode(),
     "html": lambda value: html.escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;").encode(),
     "utf-16": lambda value: value.encode("utf-16"),
+    "repr of bytes": lambda value: repr(value.encode()).encode(),
+    "ascii": lambda value: ascii(value).encode(),
     "hex": lambda value: value.encode().hex().encode(),
     "quoted-printable": lambda value: quopri.encodestring((value * 9).encode()),
     "base64 mail": lambda value: base64.encodebytes((f"{'x' * 55}{value}" * 3).encode()),

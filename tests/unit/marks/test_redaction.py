@@ -327,3 +327,25 @@ def test_no_marked_value_survives_in_any_nesting(value):
         assert CANARY not in json.dumps(written)
         assert CANARY not in repr(redaction.fields({"value": value}))
         assert CANARY not in repr(redaction.value("value", value))
+
+
+def test_an_exception_that_is_an_attrs_class_or_a_dataclass_tells_no_more_than_any_other():
+    @attrs.define(auto_exc=True)
+    class Refused(Exception):
+        who: str
+
+    @dataclasses.dataclass
+    class Lost(Exception):
+        who: str
+
+    @attrs.define(auto_exc=True)
+    class Known(Exception):
+        mrn: Mrn
+        code: int
+
+    assert event(error=Refused(CANARY), cause=Lost(CANARY), known=Known(CANARY, 7)) == {
+        "event": "admitted",
+        "error": f"[{Refused.__qualname__}]",
+        "cause": f"[{Lost.__qualname__}]",
+        "known": {"mrn": "[phi.mrn]", "code": 7},
+    }
