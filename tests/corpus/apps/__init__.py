@@ -1,0 +1,1 @@
+"""The applications, each set up as the guides say, or bare: a program a file."""

@@ -1,0 +1,58 @@
+"""Sends every case of a web application to it, and keeps what it answers."""
+
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from http.client import HTTPConnection
+from pathlib import Path
+
+from tests.corpus import case as cases
+from tests.corpus.case import Case
+from tests.corpus.wires import WIRES, Sent
+
+
+def serve(command: Sequence[str], written: Path, environ: Mapping[str, str]) -> set[str]:
+    """Start a server, send it its cases, end it. Everything that it wrote and answered lies in ``written`` then.
+
+    Returns:
+        The ids of the cases that were carried.
+    """
+    told = written.parent / "cases.json"
+    with socket.create_server(("127.0.0.1", 0)) as listening, (written / "server.log").open("wb") as log:
+        port, number = listening.getsockname()[1], listening.fileno()
+        process = subprocess.Popen(
+            [word.format(fd=number) for word in command],
+            cwd=written,
+            env={**environ, "CORPUS_CASES": str(told), "CORPUS_SOCKET": str(number)},
+            stdout=log,
+            stderr=log,
+            pass_fds=[number],
+        )
+        listening.close()  # so that nobody waits for a server that has died
+        try:
+            _answer(port, Sent("GET", "/find", 200))  # waits in the socket's queue until somebody takes it
+            answers = {case: _answer(port, _request(case)) for case in cases.read(told).values()}
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+    (written / "answers").write_bytes(b"\n".join(body for _, body in answers.values()))
+    return {case.id for case, (status, _) in answers.items() if status == _request(case).status}
+
+
+def _request(case: Case) -> Sent:
+    if case.carrier in WIRES:
+        return WIRES[case.carrier](case)
+    status = {"raised": 500, "outside: detail of an HTTPException": 409}
+    kind = case.carrier.partition(": ")[0]
+    return Sent("GET", f"/cases/{case.id}", status.get(case.carrier, status.get(kind, 200)))
+
+
+def _answer(port: int, sent: Sent) -> tuple[int, bytes]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(sent.method, sent.target, sent.body, dict(sent.headers))
+        answer = connection.getresponse()
+        return answer.status, str(answer.headers).encode() + answer.read()
+    finally:
+        connection.close()
