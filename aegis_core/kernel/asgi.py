@@ -1,17 +1,20 @@
 """ASGI middleware: every request gets its ids, and the response says which (ASGI 3.0, HTTP and WebSocket)."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, Final, TypeAlias
 
-from aegis_core.kernel.carriers import CORRELATION_ID, REQUEST_ID, TRACEPARENT, from_headers
+from aegis_core.kernel.carriers import CORRELATION_ID, REQUEST_ID, TRACEPARENT, taken_over
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import context_variable
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
+from aegis_core.kernel.fresh import fresh_contexts
 
 # Any: what a scope and a message hold is the ASGI specification's, and no type checker's.
 Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message: TypeAlias = MutableMapping[str, Any]
+Sent: TypeAlias = Awaitable[None]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Sent]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _REQUESTS: Final = frozenset({"http", "websocket"})
@@ -23,7 +26,6 @@ _READ: Final = frozenset({_REQUEST_ID, _CORRELATION_ID, TRACEPARENT.encode()})
 _WRITTEN: Final = frozenset({_REQUEST_ID, _CORRELATION_ID})
 #: ASGI wants names in lower case, and not everybody writes them so; by its length most are told at once.
 _LENGTHS: Final = frozenset(map(len, _READ))
-_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 def request_context(
@@ -36,24 +38,26 @@ def request_context(
     Arguments:
         trusted: whether whoever sends requests may choose their ids; by default nobody may, and they are made anew.
     """
+    fresh = fresh_contexts(clock, entropy)
 
     async def with_context(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in _REQUESTS:
             await app(scope, receive, send)
             return
-        headers = _texts(scope.get("headers", ())) if trusted else _NO_HEADERS
-        context = from_headers(headers, trusted=trusted, clock=clock, entropy=entropy)
-        request_id, correlation_id = (context.request_id or "").encode(), (context.correlation_id or "").encode()
+        context = fresh()
+        if trusted:
+            context = taken_over(_texts(scope.get("headers", ())), context)
 
-        # No coroutine of its own: it hands on the one of `send`.
-        def send_with_ids(message: MutableMapping[str, Any]) -> Awaitable[None]:
+        # No coroutine of its own: it hands on the one of `send`. Its annotations are evaluated for each request, too.
+        def send_with_ids(message: Message) -> Sent:
             if message["type"] in _STARTS:
                 headers = [
-                    header
-                    for header in message.get("headers", ())
-                    if len(header[0]) not in _LENGTHS or header[0].lower() not in _WRITTEN
+                    (_REQUEST_ID, (context.request_id or "").encode()),
+                    (_CORRELATION_ID, (context.correlation_id or "").encode()),
                 ]
-                headers += ((_REQUEST_ID, request_id), (_CORRELATION_ID, correlation_id))
+                for header in message.get("headers", ()):
+                    if len(header[0]) not in _LENGTHS or header[0].lower() not in _WRITTEN:
+                        headers.append(header)  # noqa: PERF401 - a comprehension is one more call
                 message = {**message, "headers": headers}
             return send(message)
 
@@ -68,7 +72,7 @@ def request_context(
 
 
 def _texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers that `from_headers` reads."""
+    """The headers that `taken_over` reads."""
     return {
         name.decode(): value.decode("latin-1")
         for name, value in headers

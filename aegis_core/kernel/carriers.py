@@ -6,9 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
-from aegis_core.kernel.context import Context, current, of_request, using
+from aegis_core.kernel.context import Context, current, using
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
-from aegis_core.kernel.ids import uuid7_text
+from aegis_core.kernel.fresh import fresh_contexts, nonzero
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -17,6 +17,7 @@ REQUEST_ID = "x-request-id"
 CORRELATION_ID = "x-correlation-id"
 TRACEPARENT = "traceparent"
 
+_fresh = fresh_contexts(SYSTEM_CLOCK, SYSTEM_ENTROPY)
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
 #: W3C Trace Context §3.2: version, trace id, parent id, flags, lower case; a later version may append fields.
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
@@ -58,7 +59,7 @@ def to_headers(context: Context, /, *, entropy: Entropy = SYSTEM_ENTROPY) -> dic
     if context.correlation_id is not None and is_valid_id(context.correlation_id):
         headers[CORRELATION_ID] = context.correlation_id
     if context.trace_id is not None:
-        parent_id = _nonzero(entropy.octets(8).hex())
+        parent_id = nonzero(entropy.octets(8).hex())
         traceparent = f"00-{context.trace_id}-{parent_id}-{context.sampled:02x}"
         if parse_traceparent(traceparent) is not None:
             headers[TRACEPARENT] = traceparent
@@ -79,23 +80,25 @@ def from_headers(
         headers: names in any case.
         trusted: whether the peer's ids may be taken over. A client at large is not.
     """
-    digits = entropy.octets(24).hex()
-    request_id, trace_id = uuid7_text(clock.wall_ns(), digits[:16]), _nonzero(digits[16:])
-    if not trusted:
-        return of_request(request_id, request_id, trace_id)
-    lowered = {name.lower(): value for name, value in headers.items()}
-    request_id = _taken_over(lowered.get(REQUEST_ID)) or request_id
-    correlation_id = _taken_over(lowered.get(CORRELATION_ID)) or request_id
-    trace_id, sampled = parse_traceparent(lowered.get(TRACEPARENT, "")) or (trace_id, False)
-    return of_request(request_id, correlation_id, trace_id, sampled=sampled)
+    system = clock is SYSTEM_CLOCK and entropy is SYSTEM_ENTROPY
+    context = _fresh() if system else fresh_contexts(clock, entropy, at_once=1)()
+    return taken_over({name.lower(): value for name, value in headers.items()}, context) if trusted else context
 
 
-def _taken_over(text: str | None) -> str | None:
+def taken_over(headers: Mapping[str, str], fresh: Context, /) -> Context:
+    """The context of a trusted peer's request, with the ids of the fresh one where its own are missing or invalid.
+
+    Arguments:
+        headers: names in lower case.
+    """
+    request_id = _valid(headers.get(REQUEST_ID)) or fresh.request_id
+    correlation_id = _valid(headers.get(CORRELATION_ID)) or request_id
+    trace_id, sampled = parse_traceparent(headers.get(TRACEPARENT, "")) or (fresh.trace_id, False)
+    return Context(request_id=request_id, correlation_id=correlation_id, trace_id=trace_id, sampled=sampled)
+
+
+def _valid(text: str | None) -> str | None:
     return text if text is not None and is_valid_id(text) else None
-
-
-def _nonzero(digits: str) -> str:
-    return digits if digits.strip("0") else digits[:-1] + "1"
 
 
 class ContextExecutor(ThreadPoolExecutor):

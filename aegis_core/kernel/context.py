@@ -68,22 +68,6 @@ EMPTY: Final = Context()
 context_variable: Final[ContextVar[Context]] = ContextVar("aegis_core.context", default=EMPTY)
 
 
-_new: Final = object.__new__
-_EMPTY_FIELDS: Final = dict(EMPTY.__dict__)
-
-
-def of_request(request_id: str, correlation_id: str, trace_id: str, *, sampled: bool = False) -> Context:
-    """`Context` of these alone, made as unpickling makes one: every request waits for it."""
-    made = _new(Context)
-    fields = made.__dict__
-    fields.update(_EMPTY_FIELDS)
-    fields["request_id"] = request_id
-    fields["correlation_id"] = correlation_id
-    fields["trace_id"] = trace_id
-    fields["sampled"] = sampled
-    return made
-
-
 def current() -> Context:
     """The context of the work in hand; never None, and empty where none was set."""
     return context_variable.get()

@@ -8,8 +8,6 @@ from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 _new = object.__new__
 _set = object.__setattr__
 _UNKNOWN = SafeUUID.unknown
-#: A random digit with its first two bits replaced by the variant's (RFC 9562 §4.1).
-_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def uuid7(*, clock: Clock = SYSTEM_CLOCK, entropy: Entropy = SYSTEM_ENTROPY) -> UUID:
@@ -22,12 +20,6 @@ def uuid7(*, clock: Clock = SYSTEM_CLOCK, entropy: Entropy = SYSTEM_ENTROPY) -> 
     _set(made, "int", _number(clock.wall_ns(), entropy.octets(8)))
     _set(made, "is_safe", _UNKNOWN)
     return made
-
-
-def uuid7_text(wall_ns: int, tail: str, /) -> str:
-    """The text of one, for who has POSIX nanoseconds and 16 random hexadecimal digits: a third of `str(uuid7())`."""
-    stamp = f"{_stamp(wall_ns):015x}"
-    return f"{stamp[:8]}-{stamp[8:12]}-7{stamp[12:]}-{_VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}"
 
 
 def _stamp(wall_ns: int) -> int:

@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextvars import copy_context
 from typing import Any, Final, TypeAlias
 
-from aegis_core.kernel.carriers import CORRELATION_ID, REQUEST_ID, TRACEPARENT, from_headers
+from aegis_core.kernel.carriers import CORRELATION_ID, REQUEST_ID, TRACEPARENT, taken_over
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import context_variable
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
+from aegis_core.kernel.fresh import fresh_contexts
 
 # Any: what an environ holds, and what `start_response` gives, is PEP 3333's.
 Environ: TypeAlias = MutableMapping[str, Any]
 StartResponse: TypeAlias = Callable[..., Any]
+Headers: TypeAlias = list[tuple[str, str]]
 WSGIApp: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _READ: Final = {f"HTTP_{name.upper().replace('-', '_')}": name for name in (REQUEST_ID, CORRELATION_ID, TRACEPARENT)}
@@ -29,12 +31,15 @@ def request_context(
     Arguments:
         trusted: whether whoever sends requests may choose their ids; by default nobody may, and they are made anew.
     """
+    fresh = fresh_contexts(clock, entropy)
 
     def with_context(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        headers = {name: environ[key] for key, name in _READ.items() if key in environ} if trusted else {}
-        context = from_headers(headers, trusted=trusted, clock=clock, entropy=entropy)
+        context = fresh()
+        if trusted:
+            context = taken_over({name: environ[key] for key, name in _READ.items() if key in environ}, context)
 
-        def start_with_ids(status: str, headers: list[tuple[str, str]], *exc_info: object) -> object:
+        # Its annotations are evaluated for each request, too.
+        def start_with_ids(status: str, headers: Headers, *exc_info: object) -> object:
             answered = [header for header in headers if header[0].lower() not in _WRITTEN]
             answered.append((REQUEST_ID, context.request_id or ""))
             answered.append((CORRELATION_ID, context.correlation_id or ""))
