@@ -149,7 +149,7 @@ def _without_text(cls: type, problem: Exception) -> Exception:
     if type(problem).__module__.startswith("pydantic_core"):  # of a dataclass by pydantic
         from aegis_core.marks.validation import without_input
 
-        return without_input(problem)
+        return without_input(problem, cls)
     kind = ValueError if isinstance(problem, ValueError) else TypeError
     refused = next(
         (item.name for item in problem.args if type(item).__name__ == "Attribute" and hasattr(item, "name")), "a field"

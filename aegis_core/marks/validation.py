@@ -3,9 +3,14 @@
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 
 from aegis_core.marks.guard import WITHHELD
+from aegis_core.marks.shapes import shape_of
+
+#: What stands for a part of a place that was sent.
+KEY: Final = "[key]"
+_ENDS_WITH_A_KEY: Final = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 
 
 def guard_pydantic(cls: Any, repr_args: Callable[[object], object], /) -> None:
@@ -51,10 +56,16 @@ def guard_pydantic(cls: Any, repr_args: Callable[[object], object], /) -> None:
         cls.__setattr__ = _quiet_call(cls.__setattr__)
 
 
-def without_input(problem: Any, /) -> Exception:
-    """Give a ``ValidationError`` of the same lines that shows no input and no text of the application's own."""
+def without_input(problem: Any, cls: type | None = None, /) -> Exception:
+    """Give a ``ValidationError`` of the same lines that shows no input and no text of the application's own.
+
+    Arguments:
+        cls: the class at which the places in the lines begin. Of a place in a marked field its name is shown, and
+            positions: keys of a mapping were sent, and may be marked themselves.
+    """
     core = sys.modules["pydantic_core"]
-    lines = [_quiet_line(core, line) for line in problem.errors(include_url=False)]
+    marked = _marked(cls) if cls is not None else frozenset[str]()
+    lines = [_quiet_line(core, line, marked) for line in problem.errors(include_url=False)]
     made: Exception = core.ValidationError.from_exception_data(problem.title, lines, hide_input=True)
     return made
 
@@ -83,15 +94,25 @@ def _named(name: str) -> Any:
         try:
             return handler(value)
         except sys.modules["pydantic_core"].ValidationError as problem:
-            quiet = without_input(problem)
+            quiet = without_input(problem, cls)
         raise quiet
 
     quietly.__name__ = quietly.__qualname__ = name
     return quietly
 
 
-def _quiet_line(core: Any, line: dict[str, Any]) -> dict[str, Any]:
-    kind, context = line["type"], line.get("ctx", {})
+def _marked(cls: type) -> frozenset[str]:
+    shape = shape_of(cls)
+    fields = shape.fields if shape else ()
+    return frozenset(name for field in fields if field.data_class for name in (field.name, *field.aliases))
+
+
+def _quiet_line(core: Any, line: dict[str, Any], marked: frozenset[str]) -> dict[str, Any]:
+    kind, loc, context = line["type"], line["loc"], line.get("ctx", {})
+    if kind in _ENDS_WITH_A_KEY:
+        loc = (*loc[:-1], KEY)
+    elif loc and loc[0] in marked:
+        loc = (loc[0], *(part if isinstance(part, int) else KEY for part in loc[1:]))
     try:
         # The text of the application's own ValueError or AssertionError, and the tag of a union, quote the value.
         context = {name: WITHHELD if name in {"error", "tag"} else known for name, known in context.items()}
@@ -99,4 +120,4 @@ def _quiet_line(core: Any, line: dict[str, Any]) -> dict[str, Any]:
         told: Any = kind
     except (KeyError, TypeError):
         told = core.PydanticCustomError(kind, WITHHELD)
-    return {"type": told, "loc": line["loc"], "input": WITHHELD, "ctx": context}
+    return {"type": told, "loc": loc, "input": WITHHELD, "ctx": context}

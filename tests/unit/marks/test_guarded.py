@@ -1,6 +1,7 @@
 """The repr and the errors of a guarded class tell nothing."""
 
 import dataclasses
+import json
 import traceback
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict, Union
 
@@ -181,6 +182,36 @@ def test_a_validation_error_of_a_model_around_it_shows_none_either(given):
     assert CANARY not in texts(caught.value)
     assert "many" in str(caught.value)  # Order itself is not guarded
     assert caught.value.errors()[0]["loc"][:2] == ("patients", 0)
+
+
+@guarded
+class Beds(pydantic.BaseModel, extra="forbid"):
+    taken: dict[PatientName, int] = pydantic.Field({}, alias="takenBy")
+    free: dict[str, int] = {}
+
+
+@guarded
+@pydantic.dataclasses.dataclass(config={"extra": "forbid"})
+class Bed:
+    number: int = 0
+
+
+@pytest.mark.parametrize(
+    ("refuse", "place"),
+    [
+        (lambda: Beds(**{CANARY: 1}), ("[key]",)),
+        (lambda: Bed(**{CANARY: 1}), ("[key]",)),
+        (lambda: Beds(takenBy={CANARY: "x"}), ("takenBy", "[key]")),
+        (lambda: Beds.model_validate_json(json.dumps({"takenBy": {CANARY: "x"}})), ("takenBy", "[key]")),
+        (lambda: pydantic.TypeAdapter(list[Beds]).validate_python([{CANARY: 1}]), (0, "[key]")),
+        (lambda: Beds(free={"4B": "x"}), ("free", "4B")),  # nobody marked these
+    ],
+)
+def test_the_place_of_a_refusal_is_named_without_keys_that_were_sent(refuse, place):
+    with pytest.raises(pydantic.ValidationError) as caught:
+        refuse()
+    assert CANARY not in texts(caught.value)
+    assert caught.value.errors()[0]["loc"] == place
 
 
 def test_a_dataclass_of_pydantic_raises_what_it_raised_before_without_the_input():
