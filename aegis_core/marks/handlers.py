@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from weakref import WeakSet
 
+from aegis_core.marks.names import LEARNED
 from aegis_core.marks.redaction import DEFAULT, Redaction
 from aegis_core.marks.scrubbing import stand_in_for
 from aegis_core.marks.traces import describe
 
 _OF_A_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# "mrn=%s", "mrn: %(value)s": the word before a placeholder names it.
+# "mrn=%s", "mrn: %(value)s", "mrn #%s": the word before a placeholder names it, unless a clause ends there.
 _PLACEHOLDER: Final = re.compile(
-    r"(?:(?P<word>\w+)['\"]?\s*[=:]\s*['\"]?)?%(?:\(\w+\))?[-#0 +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?(?P<kind>.)"
+    r"(?:(?P<word>\w+)[^\w%.,;!?\n]{0,5})?"
+    r"%(?:\((?P<key>\w+)\))?[-#0 +]*(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d+))?[hlL]?(?P<kind>.)"
 )
 #: As `warnings.formatwarning` begins.
 _WARNING: Final = re.compile(r".*?:\d+: \w+(?=: )")
@@ -160,7 +162,7 @@ def _message(record: logging.LogRecord, redaction: Redaction) -> tuple[Any, Any]
         return _of_warnings(message % args if args else message), None
     if not args:
         return message, args
-    shown = redaction.fields(args) if isinstance(args, Mapping) else _positional(message, args, redaction)
+    shown = _by_key(message, args, redaction) if isinstance(args, Mapping) else _positional(message, args, redaction)
     try:
         _ = message % shown
     except (TypeError, ValueError, KeyError):
@@ -185,9 +187,26 @@ def _of_warnings(message: str) -> str:
     return place[0] if place else "[warning]"
 
 
+def _placeholders(message: str) -> Iterable[re.Match[str]]:
+    return (found for found in _PLACEHOLDER.finditer(message) if found["kind"] != "%")
+
+
+def _by_key(message: str, args: Mapping[str, object], redaction: Redaction) -> dict[str, object]:
+    shown = redaction.fields(args)
+    for found in _placeholders(message):
+        word, key = found["word"], found["key"]
+        if key in args and word in LEARNED and word not in redaction.keep:
+            shown[key] = redaction.value(word, args[key])
+    return shown
+
+
 def _positional(message: str, args: tuple[object, ...], redaction: Redaction) -> tuple[object, ...]:
-    places = [found["word"] for found in _PLACEHOLDER.finditer(message) if found["kind"] != "%"]
-    names = places if len(places) == len(args) else [None] * len(args)
+    names: list[str | None] = []
+    for found in _placeholders(message):
+        names += [None] * (found["width"], found["precision"]).count("*")
+        names.append(found["word"])
+    if len(names) != len(args):  # then nobody knows which of them a name stands before
+        return tuple("[text]" if isinstance(value, str) else redaction.value(None, value) for value in args)
     return tuple(redaction.value(name, value) for name, value in zip(names, args, strict=True))
 
 

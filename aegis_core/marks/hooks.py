@@ -90,11 +90,8 @@ def _print(head: str, exc: BaseException | None) -> None:
     stream = sys.stderr
     if stream is None:
         return
-    try:
+    with suppress(Exception):  # of a hook that raises Python prints the first error, with its text
         print(head + describe(exc), file=stream, flush=True)
-    except Exception:  # noqa: BLE001 - of a hook that raises Python prints the first error, with its text
-        with suppress(Exception):
-            print(f"{head}{type(exc).__qualname__}", file=stream, flush=True)
 
 
 __all__ = ["install_excepthook", "report_loop_error"]

@@ -44,6 +44,13 @@ class _Scrubbing:
             return known
         if left <= 0 or len(self.made) >= MAX_EXCEPTIONS:
             return RuntimeError(MORE)
+        try:
+            return self._made(exc, left)
+        except Exception:  # noqa: BLE001 - a class that does as it likes with what every exception has
+            made = self.made[id(exc)] = Exception(WITHHELD)
+            return made
+
+    def _made(self, exc: BaseException, left: int) -> BaseException:
         if isinstance(exc, BaseExceptionGroup):
             self.made[id(exc)] = RuntimeError(MORE)  # for a group inside itself, which nothing else could stand for
             made: BaseException = BaseExceptionGroup(_text(exc), [self.one(one, left - 1) for one in members(exc)])

@@ -17,8 +17,15 @@ def describe(exc_info: object, /) -> str:
         exc_info: an exception, the triple of `sys.exc_info`, or true for the exception being handled.
 
     Returns:
-        Text in the manner of a traceback; empty if there is no exception.
+        Text in the manner of a traceback; empty if there is no exception; the type's name of one that can't be read.
     """
+    try:
+        return _described(exc_info)
+    except Exception:  # noqa: BLE001 - a class that does as it likes with what every exception has
+        return type(exc_info).__qualname__
+
+
+def _described(exc_info: object) -> str:
     if isinstance(exc_info, tuple):
         exc_info = exc_info[1] if len(exc_info) > 1 else None
     elif exc_info and not isinstance(exc_info, BaseException):

@@ -5,13 +5,14 @@ nobody described is erased.
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.names import LEARNED
 from aegis_core.marks.plans import SCALARS, Plan, Rules
 from aegis_core.marks.taxonomy import UNKNOWN
-from aegis_core.marks.walk import Walk
+from aegis_core.marks.walk import MAX_VALUES, Walk
 
 # Known by name, so that none of these modules is loaded for it.
 _AS_THEY_ARE = frozenset({
@@ -23,8 +24,9 @@ _AS_THEY_ARE = frozenset({
     ("decimal", "Decimal"),
 })  # fmt: skip
 
-_NAMES = frozenset((str, bytes))
+_NAMES = (str, bytes, Enum)
 _PAIRS = frozenset((tuple, list))
+_HONEST = frozenset((tuple, list, set, frozenset))  # they hold as many items as their length says
 
 
 def plan_of_values(type_: type, rules: Rules, /) -> Plan:
@@ -84,6 +86,8 @@ def _mappings(rules: Rules) -> Plan:
         if walk is None:
             walk = Walk(value)
             walk.left -= len(value)
+            if walk.left < 0:
+                return "[size]"
         elif stop := walk.enter(value, len(value)):
             return stop
         try:
@@ -92,7 +96,7 @@ def _mappings(rules: Rules) -> Plan:
 
                 return write_resource(value, walk, rules)
             written: dict[str, object] = {}
-            for key, item in value.items():
+            for key, item in value.items() if type(value) is dict else islice(value.items(), MAX_VALUES):
                 if type(key) is not str:
                     written[key_text(key, rules)] = rules.loose(key, item, walk)
                 elif key in LEARNED and key not in keep:
@@ -130,13 +134,16 @@ def _sequences(rules: Rules) -> Plan:
         if walk is None:
             walk = Walk(value)
             walk.left -= len(value)
+            if walk.left < 0:
+                return "[size]"
         elif stop := walk.enter(value, len(value)):
             return stop
         try:
             # An item of a mapping, a header: also as a list, as JSON has no tuples.
-            if len(value) == 2 and type(value) in _PAIRS and type(value[0]) in _NAMES:
+            if len(value) == 2 and type(value) in _PAIRS and isinstance(value[0], _NAMES):
                 return [rules.nested(value[0], walk), rules.loose(value[0], value[1], walk)]
-            return [item if type(item) in SCALARS else plans[type(item)](item, walk) for item in value]
+            items = value if type(value) in _HONEST else islice(value, MAX_VALUES)
+            return [item if type(item) in SCALARS else plans[type(item)](item, walk) for item in items]
         except Exception:  # noqa: BLE001 - whatever a container raises, nothing of it is written
             return UNKNOWN.UNRESOLVED.marker
         finally:

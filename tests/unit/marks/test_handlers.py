@@ -85,6 +85,31 @@ def test_a_value_after_a_learned_name_is_redacted(written):
     assert "INFO admitted [phi.mrn] to 4B" in written.text()
 
 
+@pytest.mark.parametrize("message", ["mrn %s", "mrn: '%s'", "MRN #%s", "mrn => %s", "mrn (%s)", "mrn=%*s"])
+def test_the_word_before_a_placeholder_names_it_whatever_stands_between(written, message):
+    written.log.info(message, *[20] * message.count("*"), CANARY)
+    written.log.info(message.replace("*", "").replace("%", "%(value)"), {"value": CANARY})
+    assert CANARY not in written.text()
+    assert written.text().count("[phi.mrn]") == 4
+
+
+def test_a_word_of_another_clause_names_nothing(written):
+    written.log.info("looked up by mrn, %s. Name: %s", "4B", CANARY)
+    assert "looked up by mrn, 4B. Name: [phi.name]" in written.text()
+
+
+@pytest.mark.parametrize(
+    ("message", "args", "told"),
+    [
+        ("mrn=%s", (CANARY, 7), "mrn=%s ('[text]', 7)"),
+        ("bed %s mrn=%s", (CANARY,), "bed %s mrn=%s ('[text]',)"),
+        ("mrn={}", (CANARY,), "mrn={} ('[text]',)"),
+    ],
+)
+def test_of_a_call_with_too_many_or_too_few_arguments_no_text_is_shown(message, args, told):
+    assert redact_record(logging.LogRecord("clinic", 20, __file__, 1, message, args, None)).getMessage() == told
+
+
 def test_extras_are_redacted(written):
     written.log.info("admitted", extra={"mrn": CANARY, "patient": Patient("HN1", CANARY), "bed": 7})
     [record] = written.records

@@ -5,6 +5,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import itertools
 import json
 import pathlib
 import uuid
@@ -37,6 +38,10 @@ class Colour(enum.Enum):
     RED = "red"
 
 
+class Column(enum.Enum):
+    MRN = "mrn"
+
+
 marks_of(Patient)
 
 
@@ -60,6 +65,7 @@ def test_pairs_of_a_learned_name_and_a_value_are_known():
         ["[3 bytes]", "[phi.mrn]"],
     ]
     assert CANARY not in str(event(headers={b"mrn": CANARY}))
+    assert CANARY not in str(event(headers=[(type("Header", (str,), {})("mrn"), CANARY), (Column.MRN, CANARY)]))
 
 
 @pytest.mark.parametrize("name", ["mrn", "MRN", "Mrn", "name", "Name"])
@@ -198,6 +204,30 @@ def test_circles_depth_and_size_end():
     assert CANARY not in str(written["c"])
     assert sum(len(row) for row in written["d"] if row != "[size]") < 10_000
     assert "[size]" in written["d"]
+
+
+@pytest.mark.parametrize("wide", [[0] * 10_001, {str(number): 0 for number in range(10_001)}, set(range(10_001))])
+def test_what_is_too_large_at_the_top_is_no_more_shown_than_further_down(wide):
+    assert event(a=wide, b=[wide]) == event(a="[size]", b=["[size]"])
+
+
+def test_containers_that_hold_more_than_they_say_end():
+    class Rows(collections.abc.Sequence):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            return index
+
+    class Columns(collections.UserDict):
+        def items(self):
+            return zip(itertools.count(), itertools.count(), strict=True)
+
+    class Names(dict):
+        def items(self):
+            return zip(itertools.count(), itertools.count(), strict=True)
+
+    assert [len(each) for each in event(a=Rows(), b=Columns(), c=Names()).values()][1:] == [10_000] * 3
 
 
 def test_many_ways_to_the_same_objects_end_soon():

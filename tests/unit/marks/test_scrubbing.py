@@ -193,3 +193,18 @@ def test_pages_that_look_an_instruction_up_find_one_without_a_place_of_its_own()
         assert set(positions) == {(None, None, None, None)}
         trace = trace.tb_next
     assert "^" not in "".join(traceback.format_exception(scrub(caught(fail))))
+
+
+@pytest.mark.parametrize("name", ["__class__", "__dict__", "__context__", "__traceback__"])
+def test_what_cannot_be_read_is_withheld_and_harms_nothing_around_it(name):
+    def hidden(self):
+        raise RuntimeError(CANARY)
+
+    kind = type("Hiding", (ValueError,), {name: property(hidden)})
+    error = RuntimeError(CANARY)
+    error.__cause__ = kind(CANARY)
+    clean = scrub(error)
+    assert repr(clean) == "RuntimeError('[withheld]')"
+    assert repr(clean.__cause__) == "Exception('[withheld]')"
+    assert CANARY not in describe(error) + describe(kind(CANARY))
+    assert describe(error)
