@@ -4,6 +4,13 @@ from aegis_core._lazy import lazy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from aegis_core.crypto.columns import column_context as column_context
+    from aegis_core.crypto.columns import column_token as column_token
+    from aegis_core.crypto.columns import is_column_token as is_column_token
+    from aegis_core.crypto.columns import is_sealed as is_sealed
+    from aegis_core.crypto.columns import open_column as open_column
+    from aegis_core.crypto.columns import seal_column as seal_column
+    from aegis_core.crypto.columns import sealing_key as sealing_key
     from aegis_core.crypto.envelope import Envelope as Envelope
     from aegis_core.crypto.fields import open_field as open_field
     from aegis_core.crypto.fields import seal_field as seal_field
@@ -31,14 +38,28 @@ __all__ = [
     "Span",
     "VaultCapabilities",
     "WrappedKey",
+    "column_context",
+    "column_token",
+    "is_column_token",
+    "is_sealed",
     "key_records",
+    "open_column",
     "open_field",
+    "seal_column",
     "seal_field",
+    "sealing_key",
 ]
 
 __getattr__, __dir__ = lazy(
     __name__,
     {
+        "column_context": ".columns",
+        "column_token": ".columns",
+        "is_column_token": ".columns",
+        "is_sealed": ".columns",
+        "open_column": ".columns",
+        "seal_column": ".columns",
+        "sealing_key": ".columns",
         "key_records": ".inventory",
         "open_field": ".fields",
         "seal_field": ".fields",

@@ -34,7 +34,7 @@ def empty(context: ExceptionContext) -> None:
     error, original = context.sqlalchemy_exception, context.original_exception
     if error is not None or type(original).__module__ == "builtins":  # as UnicodeEncodeError, which nothing wraps
         _empty_driver(original, _DEEPEST)
-    if error is not None:
+    if isinstance(error, StatementError):  # one with DontWrapMixin comes as it is
         _empty_statement(error, context.dialect.name)
 
 
