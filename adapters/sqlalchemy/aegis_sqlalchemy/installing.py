@@ -1,13 +1,17 @@
 """One call for an engine that is there already."""
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Engine, event
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from aegis_sqlalchemy.emptying import empty
 from aegis_sqlalchemy.withholding import withhold
 
+if TYPE_CHECKING:  # it needs greenlet, which SQLAlchemy brings for its asyncio extra alone
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
-def install(engine: Engine | AsyncEngine, /) -> None:
+
+def install(engine: "Engine | AsyncEngine", /) -> None:
     """Let no parameter, literal or row come out by the engine's errors and logs.
 
     Afterwards ``hide_parameters`` holds; a `StatementError` has the statement without its literals, no ``params``, and
@@ -17,7 +21,7 @@ def install(engine: Engine | AsyncEngine, /) -> None:
     Arguments:
         engine: its connections, those that are open already among them.
     """
-    inner = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
+    inner = engine if isinstance(engine, Engine) else engine.sync_engine
     inner.hide_parameters = True
     if not event.contains(inner, "handle_error", empty):
         event.listen(inner, "handle_error", empty)

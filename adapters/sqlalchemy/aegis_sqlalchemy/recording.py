@@ -1,16 +1,19 @@
 """Who changed what, on record in the session's own transaction: both are there after the commit, or neither."""
 
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 from sqlalchemy import event, inspect
-from sqlalchemy.ext.asyncio import AsyncSession, async_session, async_sessionmaker
 from sqlalchemy.orm import ORMExecuteState, Session, scoped_session, sessionmaker
 from sqlalchemy.util import await_only
 
 from aegis_core import PHI, AegisError, AuditEvent, AuditTrail, Classified, Context, ErrorCode, blocking, current, using
 from aegis_sqlalchemy.changes import CHANGED, CREATED, DELETED, RowsChanged, changes_of
+
+if TYPE_CHECKING:  # it needs greenlet, which SQLAlchemy brings for its asyncio extra alone
+    from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 #: Gives the trail when it is needed; the blocking one for sessions, the async one for async sessions.
 GivesTrail: TypeAlias = Callable[[], AuditTrail | blocking.AuditTrail]
@@ -42,7 +45,7 @@ def record_changes(sessions: Sessions, trail: GivesTrail, /, subjects: Mapping[t
 
 
 def _target(sessions: Any) -> Any:
-    if not isinstance(sessions, async_sessionmaker):
+    if isinstance(sessions, sessionmaker | scoped_session | type):
         return sessions
     base: type[Session] = sessions.kw.get("sync_session_class") or sessions.class_.sync_session_class
     own = type(base.__name__, (base,), {})  # events are the inner session's, whose class other factories share
@@ -86,7 +89,7 @@ class _Watched:
         if subject is not None:
             context = attrs.evolve(context, subject=Classified(str(subject), PHI.MRN))
         trail = self.trail()
-        outer = async_session(session)
+        outer = _async_session(session)
         if isinstance(trail, AuditTrail) and outer is not None:
             await_only(_record(trail, happened, outer, context))
         elif isinstance(trail, blocking.AuditTrail) and outer is None:
@@ -100,6 +103,12 @@ class _Watched:
             )
 
 
-async def _record(trail: AuditTrail, happened: AuditEvent, within: AsyncSession, context: Context) -> None:
+def _async_session(session: Session) -> "AsyncSession | None":
+    """The async session whose inside this one is; a process that did not load those has none."""
+    loaded: Any = sys.modules.get("sqlalchemy.ext.asyncio")
+    return loaded.async_session(session) if loaded else None
+
+
+async def _record(trail: AuditTrail, happened: AuditEvent, within: "AsyncSession", context: Context) -> None:
     with using(context):
         await trail.record(happened, within=within)
