@@ -72,9 +72,9 @@ def request_context(
 
 
 def _texts(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers that `taken_over` reads."""
+    """The headers that `taken_over` reads, names in lower case."""
     return {
-        name.decode(): value.decode("latin-1")
+        name.lower().decode(): value.decode("latin-1")
         for name, value in headers
         if len(name) in _LENGTHS and name.lower() in _READ
     }
