@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,13 +13,11 @@ from aegis_core.crypto.model import KeyPurpose, RingKey
 from aegis_core.crypto.port import KeyVault
 from aegis_core.crypto.rings import Rings
 from aegis_core.crypto.subjects import SubjectKeys
-from aegis_core.kernel.adapter import Adapter
-from aegis_core.kernel.backend import refuse_other_backend, refuse_other_loop
+from aegis_core.kernel.backend import refuse_other_loop
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError, UnsupportedCapability
-from aegis_core.kernel.failing import Wrapping
-from aegis_core.kernel.lifetimes import shielded
+from aegis_core.kernel.opened import OpenedAdapters
 from aegis_core.kernel.recorder import Recorder, Unrecorded
 from aegis_core.kernel.state import StateStore
 from aegis_core.marks.classified import Classified
@@ -58,7 +55,7 @@ class Keyring:
         self._state = state
         self._subject_store = subjects
         self._recorder: Recorder = Unrecorded()
-        self._opened: list[Adapter] = []
+        self._adapters = OpenedAdapters("keyring")
         self._process: int | None = None
         self._thread = 0
         self._keys = BoundedCache[RingKey](clock.monotonic, lifetime=CACHE_LIFETIME, largest=LARGEST_CACHE)
@@ -88,38 +85,15 @@ class Keyring:
         subjects = self._subject_store
         if subjects is not None and not subjects.capabilities.erases:
             raise UnsupportedCapability("erases", adapter=subjects.name, operation="keyring.open")
-        adapters: list[Adapter] = [self._state, self._vault]
-        if subjects is not None and subjects is not self._state:
-            adapters.append(subjects)
-        for adapter in adapters:
-            refuse_other_backend(adapter, operation="keyring.open")
-        try:
-            for adapter in adapters:
-                self._opened.append(adapter)
-                with Wrapping(adapter, "keyring.open"):
-                    await adapter.open()
-        except BaseException:
-            with suppress(AegisError):  # what made opening fail is told, not what closing made of it
-                await self.aclose()
-            raise
+        await self._adapters.open([self._state, self._vault, *([] if subjects is None else [subjects])])
         self._process, self._thread = os.getpid(), threading.get_ident()
 
     async def aclose(self) -> None:
         """Forget every key, and close stores and vault."""
-        opened, self._opened = self._opened, []
         self._process = None
         self._keys.clear()
         self._rings.clear()
-        failure: Exception | None = None
-        with shielded():
-            for adapter in reversed(opened):
-                try:
-                    with Wrapping(adapter, "keyring.aclose"):
-                        await adapter.aclose()
-                except Exception as error:  # noqa: BLE001 - the others are closed too; the first error is raised below
-                    failure = failure or error
-        if failure is not None:
-            raise failure
+        await self._adapters.aclose()
 
     async def __aenter__(self) -> Self:
         await self.open()

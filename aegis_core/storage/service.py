@@ -12,14 +12,14 @@ from aegis_core.crypto.envelope import NONCE_SIZE, Envelope
 from aegis_core.crypto.keyring import Keyring
 from aegis_core.crypto.model import KeyPurpose
 from aegis_core.crypto.stream import KEY_SIZE, SALT_SIZE, Sealer
-from aegis_core.kernel.backend import refuse_other_backend, refuse_other_loop
+from aegis_core.kernel.backend import refuse_other_loop
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import current
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
 from aegis_core.kernel.failing import Wrapping
-from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.metrics import NO_METRICS, Metrics
+from aegis_core.kernel.opened import OpenedAdapters
 from aegis_core.kernel.recorder import Recorder, Unrecorded
 from aegis_core.storage.access import Access, Head, closing, head_of
 from aegis_core.storage.events import ObjectDeleted, ObjectMoved, ObjectWritten
@@ -78,7 +78,7 @@ class Storage:
         self._entropy = entropy
         self._octets = entropy.octets
         self._record = Record(Unrecorded() if recorder is None else recorder, metrics, clock, entropy)
-        self._opened: list[StorageAdapter] = []
+        self._adapters = OpenedAdapters("storage")
         self._process: int | None = None
         self._thread = 0
 
@@ -92,17 +92,7 @@ class Storage:
         if self._process is not None:
             self._check()
             return self
-        adapters = list({id(each): each for each in (self._adapter, *self._tenants.values())}.values())
-        for adapter in adapters:
-            refuse_other_backend(adapter, operation="storage.open")
-        try:
-            for adapter in adapters:
-                self._opened.append(adapter)
-                with Wrapping(adapter, "storage.open"):
-                    await adapter.open()
-        except BaseException:
-            await self.aclose()
-            raise
+        await self._adapters.open([self._adapter, *self._tenants.values()])
         self._process, self._thread = os.getpid(), threading.get_ident()
         return self
 
@@ -113,17 +103,8 @@ class Storage:
 
     async def aclose(self) -> None:
         """Close every adapter. Idempotent."""
-        opened, self._opened, self._process = self._opened, [], None
-        failure: Exception | None = None
-        with shielded():
-            for adapter in reversed(opened):
-                try:
-                    with Wrapping(adapter, "storage.aclose"):
-                        await adapter.aclose()
-                except Exception as error:  # noqa: BLE001 - the others are closed too; the first error is raised below
-                    failure = failure or error
-        if failure is not None:
-            raise failure
+        self._process = None
+        await self._adapters.aclose()
 
     async def upload(self, key: str, source: Source, /, *, replace: Replace = False) -> ObjectInfo:
         """Seal a source and publish it under a key, all or nothing; durable when this returns.
