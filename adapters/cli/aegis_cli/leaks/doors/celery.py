@@ -31,11 +31,13 @@ def _of_each(
 
 
 def _headers_show(app: Any, application: Application) -> bool:
-    """Whether a message made by this application says its arguments in its headers."""
-    message = app.amqp.as_task_v2(
-        "id", "name", args=(TRACER,), kwargs={"tracer": TRACER}, argsrepr=None, kwargsrepr=None
-    )
-    return TRACER in f"{message.headers.get('argsrepr')}{message.headers.get('kwargsrepr')}"
+    """Whether a message made by this application says its arguments in its headers, be it their first letter."""
+    return _said(app, "a" * 20) != _said(app, "z" * 20)
+
+
+def _said(app: Any, value: str) -> tuple[Any, Any]:
+    message = app.amqp.as_task_v2("id", "name", args=(value,), kwargs={"name": value}, argsrepr=None, kwargsrepr=None)
+    return message.headers.get("argsrepr"), message.headers.get("kwargsrepr")
 
 
 def _keeps_results(app: Any, application: Application) -> bool:
@@ -65,7 +67,7 @@ def return_values(application: Application) -> Iterable[Opening] | None:
     return [Opening('logger "celery.app.trace"')] if is_shown else []
 
 
-_SHORT: Final = "app.amqp.argsrepr_maxsize = app.amqp.kwargsrepr_maxsize = 1"
+_SHORT: Final = "app.amqp.argsrepr_maxsize = app.amqp.kwargsrepr_maxsize = 0"
 
 DOORS = (
     Door(
