@@ -1,21 +1,19 @@
 """Who acts: a dependency that asks your own authentication, and sets the context for the rest of the request."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from inspect import isawaitable
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
-from fastapi import HTTPException
-from starlette.requests import HTTPConnection
+from fastapi import Depends, HTTPException
 
 from aegis_core import Principal, Purpose, acting
 
-#: Checks a request's credentials: a principal, or None for who is nobody. May be async.
-Verify: TypeAlias = Callable[[HTTPConnection], Awaitable[Principal | None] | Principal | None]
+#: A dependency: a principal, or None for who is nobody. What it declares it gets, and it may be async, as any may.
+Verify: TypeAlias = Callable[..., Awaitable[Principal | None] | Principal | None]
 
 
 def signed_in(
     verify: Verify, /, *, purpose: Purpose, challenge: str = "Bearer"
-) -> Callable[[HTTPConnection], AsyncGenerator[Principal]]:
+) -> Callable[[Principal | None], AsyncGenerator[Principal]]:
     """A dependency: ``Clinician = Annotated[Principal, Depends(signed_in(check_token, purpose=Purpose.TREATMENT))]``.
 
     While the request is handled the context names the principal and the purpose, in the endpoint, in its other
@@ -23,14 +21,13 @@ def signed_in(
     `aegis_core.acting(who, purpose=…, subject=…)`.
 
     Arguments:
-        verify: your own check. What it raises comes out.
+        verify: your own check, a dependency as any other: of ``request: HTTPConnection``, of a security scheme of
+            `fastapi.security`, of a session; a plain function is called in a thread. What it raises comes out.
         purpose: why principals who come this way look at records.
         challenge: of the ``WWW-Authenticate`` header (RFC 9110 §11.6.1), for who is nobody: 401.
     """
 
-    async def principal(connection: HTTPConnection) -> AsyncGenerator[Principal]:
-        found = verify(connection)
-        who = await found if isawaitable(found) else found
+    async def principal(who: Annotated[Principal | None, Depends(verify)]) -> AsyncGenerator[Principal]:
         if who is None:
             raise HTTPException(401, "sign in", {"WWW-Authenticate": challenge})
         with acting(who, purpose=purpose):

@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457) that repeat nothing of what was sent."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -7,8 +8,11 @@ from fastapi import FastAPI, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic_core import PydanticKnownError
+from starlette.applications import Starlette
 from starlette.responses import Response
+from starlette.websockets import WebSocketState
 
+from aegis_core import current, scrub
 from aegis_core.kernel import PROBLEM_JSON, AegisError, ErrorCode, problem_details, problem_headers, status_of
 
 #: What stands for a part of a path that is no declared name: it was sent, as a mapping's key.
@@ -18,6 +22,9 @@ _PLACES: Final = frozenset({"body", "query", "path", "header", "cookie"})
 #: Members of a context that quote the value, or what the application's own validator said of it.
 _QUOTING: Final = ("error", "tag")
 _POLICY_VIOLATION: Final = 1008  # RFC 6455 §7.4.1
+_INTERNAL_ERROR: Final = 1011
+
+_log: Final = logging.getLogger("aegis_fastapi")
 
 
 def respond(error: AegisError, /, *, status: int | None = None, **more: object) -> Response:
@@ -27,15 +34,23 @@ def respond(error: AegisError, /, *, status: int | None = None, **more: object) 
     return JSONResponse(body, status, headers=problem_headers(error), media_type=PROBLEM_JSON)
 
 
-async def of_aegis(request: Request, error: Exception) -> Response:
-    """For `AegisError`, whose message holds no value."""
+# Any: of a request Starlette wants a response, of a WebSocket nothing or its refusal.
+async def of_aegis(connection: Request | WebSocket, error: Exception) -> Any:
+    """For `AegisError`, whose message holds no value. What is no fault of the caller's is for the log, too."""
     assert isinstance(error, AegisError)
-    return respond(error)
+    answer = respond(error)
+    if answer.status_code >= 500:
+        route = getattr(connection.scope.get("route"), "path", "[no route]")
+        _log.error("%s: %s (request %s)", error.code, route, current().request_id, exc_info=scrub(error))
+    if isinstance(connection, WebSocket) and connection.application_state is WebSocketState.CONNECTED:
+        await connection.close(_POLICY_VIOLATION if answer.status_code < 500 else _INTERNAL_ERROR, error.code)
+        return None
+    return answer
 
 
 async def of_anything(request: Request, error: Exception) -> Response:
     """For what nobody foresaw: neither its text nor its class is anybody's business."""
-    return respond(AegisError(ErrorCode.INTERNAL, "see the log"))
+    return respond(error if isinstance(error, AegisError) else AegisError(ErrorCode.INTERNAL, "see the log"))
 
 
 async def of_websocket(websocket: WebSocket, error: Exception) -> None:
@@ -43,7 +58,7 @@ async def of_websocket(websocket: WebSocket, error: Exception) -> None:
     await websocket.close(_POLICY_VIOLATION, "the request is not valid")
 
 
-def of_requests(app: FastAPI, /) -> Callable[[Request, Exception], Any]:
+def of_requests(app: Starlette, /) -> Callable[[Request, Exception], Any]:
     """The handler for requests that were refused: where, and by which rule, and never what stood there."""
     names = Names(app)
 
@@ -76,7 +91,7 @@ def _message(rule: str, context: Mapping[str, Any]) -> str:
 class Names:
     """The names that an application declares: of parameters, fields and models. From its OpenAPI document, once."""
 
-    def __init__(self, app: FastAPI, /) -> None:
+    def __init__(self, app: Starlette, /) -> None:
         self._app = app
         self._declared: frozenset[str] | None = None
 
@@ -84,7 +99,7 @@ class Names:
         """All of them; the places alone if the application has no document."""
         if self._declared is None:
             try:
-                document: object = self._app.openapi()
+                document: object = self._app.openapi() if isinstance(self._app, FastAPI) else {}
             except Exception:  # noqa: BLE001 - a model without a schema: its names are not shown, and it is still 422
                 document = {}
             self._declared = frozenset({*_PLACES, *_names(document)})
