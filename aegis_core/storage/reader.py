@@ -1,8 +1,6 @@
 """Reading an object chunk by chunk: each is authentic before it is released, and a cut shows at the end."""
 
 from collections import deque
-from types import TracebackType
-from typing import Self
 
 import anyio
 import anyio.to_thread
@@ -11,15 +9,14 @@ import attrs
 from aegis_core.crypto.stream import Opener, Span
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.failing import Wrapping
-from aegis_core.kernel.lifetimes import shielded
 from aegis_core.storage.access import Access, Head, head_of
 from aegis_core.storage.events import ObjectRead
 from aegis_core.storage.model import ByteRange, Key, ObjectInfo
-from aegis_core.storage.port import Reader
+from aegis_core.storage.reading import Reading
 from aegis_core.storage.record import Record
 
 
-class ObjectReader:
+class ObjectReader(Reading):
     """One object, or a range of it: ``async with storage.open(key) as reader: async for chunk in reader: …``.
 
     Entering reads the first piece and puts the reading on record; no byte is released before. Chunks have at most a
@@ -29,80 +26,34 @@ class ObjectReader:
     def __init__(
         self, access: Access, record: Record, operation: str, range: ByteRange | None, largest: int | None, /
     ) -> None:
-        self._access = access
-        self._record = record
-        self._operation = operation
+        super().__init__(access, record, operation)
         self._range = range
         self._largest = largest
-        self._reader: Reader | None = None
         self._opener: Opener | None = None
         self._chunks: deque[bytes] = deque()
         self._info: ObjectInfo | None = None
         self._etag: str | None = None  # of the object whose head was read apart
-        self._event: ObjectRead | None = None
         self._ended = False
-        self._counted = False
-        self._error: BaseException | None = None
 
     @property
     def info(self) -> ObjectInfo:
         """The object's description, known once the reader is entered."""
-        if self._info is None:
-            raise AegisError(ErrorCode.INVALID_ARGUMENT, "info is known inside `async with`", operation=self._operation)
+        if self._info is None or self._event is None:
+            raise self._misused("info is known inside `async with`")
         return self._info
 
-    async def __aenter__(self) -> Self:
-        try:
-            with Wrapping(self._access.adapter, self._operation):
-                head, info, length = await (self._begin() if self._range is None else self._begin_range(self._range))
-            event = ObjectRead(
-                object_id=str(head.envelope.object_id),
-                key=self._access.name,
-                size=length,
-                event_id=self._record.new_id(),
-            )
-            await self._record.before(event)
-            self._event = event
-            self._info = attrs.evolve(info, key=Key(self._access.name), size=head.size)
-        except BaseException as error:
-            self._error = error
-            await self._close()
-            raise
-        return self
+    async def _begin(self) -> ObjectRead:
+        with Wrapping(self._access.adapter, self._operation):
+            head, info, length = await (self._whole() if self._range is None else self._part(self._range))
+        self._info = attrs.evolve(info, key=Key(self._access.name), size=head.size)
+        object_id = str(head.envelope.object_id)
+        return ObjectRead(object_id=object_id, key=self._access.name, size=length, event_id=self._record.new_id())
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        """The next chunk.
-
-        Raises:
-            AegisError: ``integrity`` for a changed, moved or missing byte; ``conflict`` if the object was changed
-                meanwhile. The reading is on record as failed then.
-        """
-        if self._event is None or self._error is not None:
-            raise AegisError(
-                ErrorCode.INVALID_ARGUMENT,
-                "read inside `async with`, and not on after an error",
-                operation=self._operation,
-            )
-        try:
-            while not self._chunks:
-                if self._ended:
-                    raise StopAsyncIteration
-                with Wrapping(self._access.adapter, self._operation):
-                    await self._read_on()
-        except StopAsyncIteration:
-            raise
-        except BaseException as error:
-            self._error = error
-            self._record.failed(self._event, error)
-            raise
+    async def _piece(self) -> bytes | None:
+        while not self._chunks:
+            if self._ended:
+                return None
+            await self._read_on()
         return self._chunks.popleft()
 
     async def _read_on(self) -> None:
@@ -124,7 +75,7 @@ class ObjectReader:
 
     # The whole object: one reader from its first byte on, so that a small one costs one hop.
 
-    async def _begin(self) -> tuple[Head, ObjectInfo, int]:
+    async def _whole(self) -> tuple[Head, ObjectInfo, int]:
         self._reader = reader = self._access.adapter.read(self._access.key)
         gathered = bytearray()
 
@@ -162,7 +113,7 @@ class ObjectReader:
 
     # A range: its head first, then the chunks that hold it.
 
-    async def _begin_range(self, range: ByteRange) -> tuple[Head, ObjectInfo, int]:
+    async def _part(self, range: ByteRange) -> tuple[Head, ObjectInfo, int]:
         access = self._access
         head, info = await access.read_head()
         ring_key = await access.ring_key(head.envelope)
@@ -204,15 +155,7 @@ class ObjectReader:
 
     async def _close(self) -> None:
         self._chunks.clear()
-        reader, self._reader = self._reader, None
-        if not self._counted:
-            self._counted = True
-            self._record.count(self._operation, self._error)
-        if reader is not None:
-            with shielded(), Wrapping(self._access.adapter, self._operation):
-                await reader.aclose()
-        if self._error is None:
-            self._error = AegisError(ErrorCode.INVALID_ARGUMENT, "the reader was left")
+        await super()._close()
 
 
 def _replaced() -> AegisError:

@@ -16,7 +16,7 @@ from aegis_core.kernel.recorder import Recorder
 from aegis_core.storage.counts import Counts
 from aegis_core.storage.events import ObjectCopied, ObjectDeleted, ObjectMoved, ObjectRead, ObjectWritten
 
-_Event: TypeAlias = ObjectWritten | ObjectRead | ObjectCopied | ObjectMoved | ObjectDeleted
+ObjectEvent: TypeAlias = ObjectWritten | ObjectRead | ObjectCopied | ObjectMoved | ObjectDeleted
 
 
 class Record:
@@ -32,7 +32,7 @@ class Record:
         """An id for an event or an object."""
         return uuid7(clock=self._clock, entropy=self._entropy)
 
-    async def before(self, event: _Event, /) -> None:
+    async def before(self, event: ObjectEvent, /) -> None:
         """Put on record what is about to be done; returns once that is durable."""
         try:
             await self._recorder.submit(event)
@@ -40,7 +40,7 @@ class Record:
             error.operation = error.operation or "audit.submit"  # so that it is not taken for the store's
             raise
 
-    def failed(self, event: _Event, error: BaseException, /) -> None:
+    def failed(self, event: ObjectEvent, error: BaseException, /) -> None:
         """Put on record that it failed after all. Not waited for: the task may be cancelled already."""
         reason = error.code.value if isinstance(error, AegisError) else type(error).__name__
         self._recorder.submit(attrs.evolve(event, outcome="failed", event_id=self.new_id(), reason=reason))

@@ -1,7 +1,6 @@
 """Reading an object as its store holds it: to take it elsewhere without opening it."""
 
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from uuid import UUID
 
 import attrs
@@ -11,11 +10,11 @@ from aegis_core.crypto.model import KeyPurpose
 from aegis_core.kernel.entropy import Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.kernel.failing import Wrapping
-from aegis_core.kernel.lifetimes import shielded
 from aegis_core.storage.access import Access, Head, head_of
 from aegis_core.storage.events import ObjectCopied
 from aegis_core.storage.model import Key, ObjectInfo, SealedName
 from aegis_core.storage.port import Reader
+from aegis_core.storage.reading import Reading
 from aegis_core.storage.record import Record
 
 _OPERATION: Final = "storage.sealed"
@@ -27,7 +26,7 @@ def name_context(object_id: UUID, /) -> bytes:
     return _DOMAIN + object_id.bytes
 
 
-class SealedReader:
+class SealedReader(Reading):
     """One object's stored bytes, envelope and sealed stream, piece by piece: ``async with storage.sealed(key) as
     reader: async for piece in reader: …``. Made by `Storage.sealed`.
 
@@ -36,17 +35,12 @@ class SealedReader:
     """
 
     def __init__(self, access: Access, record: Record, entropy: Entropy, /) -> None:
-        self._access = access
-        self._record = record
+        super().__init__(access, record, _OPERATION)
         self._octets = entropy.octets
-        self._reader: Reader | None = None
         self._first = b""
-        self._event: ObjectCopied | None = None
         self._head: Head | None = None
         self._name: SealedName | None = None
         self._left = 0
-        self._counted = False
-        self._error: BaseException | None = None
 
     @property
     def info(self) -> ObjectInfo:
@@ -65,60 +59,22 @@ class SealedReader:
         assert self._name is not None
         return self._name
 
-    async def __aenter__(self) -> Self:
-        try:
-            with Wrapping(self._access.adapter, _OPERATION):
-                await self._begin()
-                head, reader = self._known(), self._entered()
-            ring_key = await self._access.keyring.active(KeyPurpose.WRAP, tenant=self._access.tenant)
-            context = name_context(head.envelope.object_id)
-            box = seal_field(ring_key, self._access.key.encode(), context=context, nonce=self._octets(NONCE_SIZE))
-            self._name = SealedName(ring_key.id, box)
-            event = ObjectCopied(
-                object_id=str(head.envelope.object_id),
-                key=self._access.name,
-                size=reader.info.stored_size,
-                event_id=self._record.new_id(),
-            )
-            await self._record.before(event)
-            self._event = event
-        except BaseException as error:
-            self._error = error
-            await self._close()
-            raise
-        return self
+    async def _begin(self) -> ObjectCopied:
+        with Wrapping(self._access.adapter, self._operation):
+            await self._read_head()
+        head, reader = self._known(), self._entered()
+        ring_key = await self._access.keyring.active(KeyPurpose.WRAP, tenant=self._access.tenant)
+        context = name_context(head.envelope.object_id)
+        box = seal_field(ring_key, self._access.key.encode(), context=context, nonce=self._octets(NONCE_SIZE))
+        self._name = SealedName(ring_key.id, box)
+        return ObjectCopied(
+            object_id=str(head.envelope.object_id),
+            key=self._access.name,
+            size=reader.info.stored_size,
+            event_id=self._record.new_id(),
+        )
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._close()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        """The next piece, about a mebibyte at most.
-
-        Raises:
-            AegisError: ``integrity`` if the object is shorter than its store says; ``conflict`` if it was changed
-                meanwhile. The copying is on record as failed then.
-        """
-        if self._event is None or self._error is not None:
-            raise AegisError(
-                ErrorCode.INVALID_ARGUMENT, "read inside `async with`, and not on after an error", operation=_OPERATION
-            )
-        try:
-            with Wrapping(self._access.adapter, _OPERATION):
-                piece = await self._next()
-        except BaseException as error:
-            self._error = error
-            self._record.failed(self._event, error)
-            raise
-        if piece is None:
-            raise StopAsyncIteration
-        return piece
-
-    async def _begin(self) -> None:
+    async def _read_head(self) -> None:
         self._reader = reader = self._access.adapter.read(self._access.key)
         needed = 0
         while self._head is None:
@@ -133,7 +89,7 @@ class SealedReader:
                 needed = found
         self._left = reader.info.stored_size
 
-    async def _next(self) -> bytes | None:
+    async def _piece(self) -> bytes | None:
         piece: bytes | None = self._first
         self._first = b""
         if not piece:
@@ -146,7 +102,7 @@ class SealedReader:
 
     def _entered(self) -> Reader:
         if self._reader is None:
-            raise AegisError(ErrorCode.INVALID_ARGUMENT, "this is known inside `async with`", operation=_OPERATION)
+            raise self._misused("this is known inside `async with`")
         return self._reader
 
     def _known(self) -> Head:
@@ -155,13 +111,5 @@ class SealedReader:
         return self._head
 
     async def _close(self) -> None:
-        reader, self._reader = self._reader, None
         self._first = b""
-        if not self._counted:
-            self._counted = True
-            self._record.count(_OPERATION, self._error)
-        if reader is not None:
-            with shielded(), Wrapping(self._access.adapter, _OPERATION):
-                await reader.aclose()
-        if self._error is None:
-            self._error = AegisError(ErrorCode.INVALID_ARGUMENT, "the reader was left")
+        await super()._close()
