@@ -1,5 +1,6 @@
 """A real application: nothing that was sent comes out by an error, and the context says who acts."""
 
+import io
 import json
 import logging
 import traceback
@@ -12,6 +13,7 @@ from werkzeug.debug import DebuggedApplication
 from werkzeug.test import Client
 
 from aegis_core import Aegis, AegisError, ErrorCode, Principal, Purpose, acting, current
+from aegis_core.marks import redacting
 from aegis_flask import install, signed_in
 
 
@@ -207,3 +209,11 @@ def test_a_record_is_logged_by_flask_as_the_standard_library_does(caplog):
     with caplog.at_level(logging.ERROR):
         make().test_client().get("/fails/x")
     assert "Exception in /fails/<what> [GET]" in caplog.messages
+
+
+def test_a_redacting_handler_writes_the_route_too():
+    app = make()
+    written = io.StringIO()
+    app.logger.addHandler(redacting(logging.StreamHandler(written)))
+    app.test_client().get("/fails/x")
+    assert written.getvalue().startswith("Exception in /fails/<what> [GET]\n")
