@@ -116,6 +116,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def walk(session: nox.Session) -> None:
+    """Do what the pages tell a newcomer, each in a new environment: ``nox -s walk -- [--write] [WORD …]``."""
+    install(session, core=False)
+    session.run("python", "-m", "tools.walk", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into ``site/``; a broken link fails."""
     install(session, "docs", core=False)

@@ -1,32 +1,19 @@
 """Write what is generated of the pages on `aegis leaks` and `aegis lint`: ``python -m tools.leaks_pages``.
 
-The tables of doors and rules, the figures of the corpus, and the pictures of the three applications in
-``examples/leaky``. A test compares.
+The tables of doors and rules, and the figures of the corpus. A test compares.
 """
 
-import io
 import re
 from collections import Counter
 from pathlib import Path
 
-from rich._export_format import CONSOLE_SVG_FORMAT
-from rich.console import Console
-
-from aegis_cli.leaks import inspect_application
 from aegis_cli.leaks.doors import DOORS
-from aegis_cli.leaks.show import shown
 from aegis_cli.lint import RULES, lint_text
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "guides" / "leaks.md"
-ASSETS = ROOT / "docs" / "assets"
 REFERENCE = ROOT / "docs" / "reference" / "lint.md"
 CORPUS = ROOT / "adapters" / "cli" / "tests" / "lint" / "corpus"
-LEAKY = ROOT / "examples" / "leaky"
-APPLICATIONS = ("results_api", "ward_site", "reminders")
-
-# Pages load nothing from elsewhere, so pictures bring no fonts.
-_SVG = re.sub(r"@font-face \{\{.*?\}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace("Fira Code, ", "")
 
 
 def doors() -> str:
@@ -64,16 +51,6 @@ def figures() -> str:
     return f"| rule | lines that break it | found | false alarms |\n|---|---|---|---|\n{rows}\n{total}\n"
 
 
-def picture(name: str) -> str:
-    """What `aegis leaks` prints of one of the sample applications, as SVG."""
-    console = Console(record=True, width=112, markup=False, highlight=False, emoji=False, file=io.StringIO())
-    for part in shown(inspect_application(f"{name}.py", here=LEAKY)):
-        console.print(part)
-    return console.export_svg(
-        title=f"aegis leaks examples/leaky/{name}.py", code_format=_SVG, unique_id=f"leaks-{name}"
-    )
-
-
 def with_block(page: str, name: str, text: str) -> str:
     """A page with what stands between the two comments of a name replaced."""
     pattern = re.compile(rf"(<!-- {name}: generated -->\n).*?(<!-- /{name} -->)", re.DOTALL)
@@ -86,8 +63,7 @@ def pages() -> dict[Path, str]:
     guide = with_block(GUIDE.read_text(encoding="utf-8"), "doors", doors())
     reference = REFERENCE.read_text(encoding="utf-8")
     reference = with_block(with_block(reference, "rules", rules()), "figures", figures())
-    pictures = {ASSETS / f"leaks-{name}.svg": picture(name) for name in APPLICATIONS}
-    return {GUIDE: guide, REFERENCE: reference, **pictures}
+    return {GUIDE: guide, REFERENCE: reference}
 
 
 def _code(text: str) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.architecture.tree import ROOT
 
-SESSIONS = ["tests", "capabilities", "lint", "types", "demo", "bench", "docs", "servers"]
+SESSIONS = ["tests", "capabilities", "lint", "types", "demo", "bench", "walk", "docs", "servers"]
 
 
 def output(*command):
