@@ -1,30 +1,19 @@
 """The verifier: every kind of damage to a log is found, and where it can be known, the entry is named."""
 
-import io
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from uuid import UUID
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aegis_core.audit import canonical
-from aegis_core.audit.canonical import decode
-from aegis_core.audit.entry import check_entry, encode_entry, parse_time
-from aegis_core.audit.findings import MOST_FINDINGS, Findings
+from aegis_core.audit.entry import encode_entry, parse_time
+from aegis_core.audit.findings import MOST_FINDINGS
 from aegis_core.audit.model import FindingKind, Verdict
 from aegis_core.audit.note import Note, NoteSignature
-from aegis_core.audit.reading import StrictReading
-from aegis_core.audit.shape import shape_of
 from aegis_core.audit.tiles import Tile, encode_bundle, tiles_dropped
 from aegis_core.audit.tree import leaf_hash
-from aegis_core.audit.verifier import INTACT, NOT_INTACT, TRY_AGAIN, USAGE, verifier_main, verify_folder
+from aegis_core.audit.verifier import verify_folder
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from tests.unit.audit.tiled import (
     BEGAN_NS,
@@ -33,6 +22,7 @@ from tests.unit.audit.tiled import (
     STRANGER,
     bodies_of,
     event,
+    flip_entry,
     note_of,
     put,
     write_bundles,
@@ -72,12 +62,6 @@ def test_three_levels_of_tiles_are_intact_and_damage_above_is_found(tmp_path: Pa
 
 
 # Each takes the log's folder and damages it: what must be found, at which entry.
-def flip_entry(folder: Path) -> None:
-    changed = [*BODIES]
-    changed[300] = BODIES[300].replace(b"dr-somchai", b"dr-malee..")
-    write_bundles(folder, changed)
-
-
 def flip_entry_and_leaf(folder: Path) -> None:
     flip_entry(folder)
     path = folder / Tile(0, 1).path
@@ -324,266 +308,3 @@ def test_a_log_that_never_stands_still_is_for_later(tmp_path: Path) -> None:
     with pytest.raises(AegisError) as caught:
         verify(folder, progress=grow)
     assert caught.value.code is ErrorCode.UNAVAILABLE
-
-
-# --- strict reading -------------------------------------------------------------------------------------------------
-
-ODD: dict[str, tuple[bytes, FindingKind]] = {
-    "not JSON": (b"nothing", K.CANONICAL),
-    "a float": (encode_entry(event(5)).replace(b'"number":5', b'"number":5.5'), K.CANONICAL),
-    "white space": (b" " + encode_entry(event(5)), K.CANONICAL),
-    "a member twice": (encode_entry(event(5)).replace(b'"v":1', b'"v":1,"v":1'), K.CANONICAL),
-    "a field twice": (encode_entry(event(5)).replace(b'"ward":"4B"', b'"ward":"4B","ward":"4B"'), K.CANONICAL),
-    "fields out of order": (
-        encode_entry(event(5)).replace(b'"number":5,"ward":"4B"', b'"ward":"4B","number":5'),
-        K.CANONICAL,
-    ),
-    "a huge integer": (encode_entry(event(5)).replace(b'"number":5', b'"number":9007199254740992'), K.CANONICAL),
-    "a newer version": (encode_entry(event(5)).replace(b'"v":1', b'"v":2'), K.CANONICAL),
-    "an unknown member": (encode_entry(event(5)).replace(b'"v":1', b'"v":1,"vx":1'), K.CANONICAL),
-    "a day that does not exist": (encode_entry(event(5)).replace(b"2026-11-24", b"2026-11-31"), K.CANONICAL),
-    "an hour that does not exist": (encode_entry(event(5)).replace(b"T08:", b"T24:"), K.CANONICAL),
-    "an hour that does not exist on an earlier day": (
-        encode_entry(event(5)).replace(b"2026-11-24T08:", b"2026-11-23T24:"),
-        K.CANONICAL,
-    ),
-    "broken UTF-8 after a text in Thai": (
-        encode_entry(event(5, data={"number": 4, "ward": "อายุรกรรม"})).replace(b"\xe0\xb8\xad", b"\xe0\xb8\x2d", 1),
-        K.CANONICAL,
-    ),
-    "broken UTF-8": (encode_entry(event(5)).replace(b"4B", b"4\xff"), K.CANONICAL),
-    "an id twice": (encode_entry(event(5, event_id=event(2).event_id)), K.DUPLICATE),
-    "an id twice in one bundle": (encode_entry(event(5, event_id=event(4).event_id)), K.DUPLICATE),
-    "two days back": (encode_entry(event(5, time_ns=BEGAN_NS - 2 * 86_400 * 10**9)), K.ORDER),
-}
-
-
-@pytest.mark.parametrize("what", ODD)
-def test_strict_reading_finds_what_hashes_cannot(tmp_path: Path, what: str) -> None:
-    body, kind = ODD[what]
-    write_log(tmp_path, [*BODIES[:5], body, *BODIES[6:300]])
-    assert verify(tmp_path).intact
-    assert [(f.kind, f.index) for f in verify(tmp_path, strict=True).findings] == [(kind, 5)]
-
-
-UNUSUAL = [
-    event(1, data={"note": "line\nbreak"}),
-    event(1, data={"ward": "อายุรกรรม"}),
-    event(1, data={"deep": {"er": [{"est": [1, True, None, "x"]}]}}),
-    event(1, data={"n": [], "negative": -5, "zero": 0}),
-    event(1, who="สมชาย"),
-    event(1, who='quo"te'),
-    event(1, who=None, verified_by=None, roles=(), purpose=None, subject=None, data={}, sealed={}),
-    event(1, tenant="eu", trace_id="00", correlation_id="c", request_id="r", operation="o"),
-    event(1, time_ns=BEGAN_NS - 3_600 * 10**9),
-]
-
-
-@pytest.mark.parametrize("at", range(len(UNUSUAL)))
-def test_strict_reading_takes_every_honest_entry(tmp_path: Path, at: int) -> None:
-    write_log(tmp_path, [encode_entry(event(0)), encode_entry(UNUSUAL[at]), *BODIES[2:10]])
-    assert verify(tmp_path, strict=True).findings == ()
-
-
-@given(st.binary(min_size=1, max_size=3) | st.sampled_from([b"\\n", b'","', b"1.5", b"-0", b"07", b'"b":']), st.data())
-def test_what_the_shapes_let_through_the_careful_reading_lets_through(junk: bytes, data: st.DataObject) -> None:
-    drawn = data.draw(st.sampled_from([event(1), event(2), *UNUSUAL]))
-    body = encode_entry(drawn)
-    at = data.draw(st.integers(0, len(body)))
-    changed = body[:at] + junk + body[at + data.draw(st.integers(0, 3)) :]
-    try:
-        parse_time(str(check_entry(decode(changed))["t"]))
-        is_entry = True
-    except AegisError:
-        is_entry = False
-    findings = Findings()
-    reading = StrictReading(findings)
-    # The shape is learnt from another entry first, so that the changed one is held against it.
-    reading.entries(0, [encode_entry(attrs.evolve(drawn, event_id=UUID(int=number))) for number in range(3)])
-    assert findings.count == 0
-    reading.entries(3, [changed])
-    assert (K.CANONICAL not in {finding.kind for finding in findings.all()}) is is_entry
-
-
-def test_many_shapes_are_read_alike(tmp_path: Path) -> None:
-    """More actions and more shapes of one action than are learnt."""
-    events = [event(n, action=f"action.{n % 300}", data={f"field{n % 17}": n, "text": "ก"}) for n in range(900)]
-    write_log(tmp_path, [encode_entry(each) for each in events])
-    assert verify(tmp_path, strict=True).findings == ()
-    events[700] = attrs.evolve(events[700], event_id=events[699].event_id)
-    write_log(tmp_path, [encode_entry(each) for each in events])
-    assert [(f.kind, f.index) for f in verify(tmp_path, strict=True).findings] == [(K.DUPLICATE, 700)]
-
-
-def test_an_id_that_comes_again_much_later_is_found_once_for_each_time(tmp_path: Path) -> None:
-    events = [event(n) for n in range(600)]
-    for at in (300, 301, 599):
-        events[at] = attrs.evolve(events[at], event_id=events[5].event_id)
-    write_log(tmp_path, [encode_entry(each) for each in events])
-    assert [(f.kind, f.index) for f in verify(tmp_path, strict=True).findings] == [
-        (K.DUPLICATE, 300),
-        (K.DUPLICATE, 301),
-        (K.DUPLICATE, 599),
-    ]
-
-
-def test_a_pattern_holds_what_it_was_made_from_and_nothing_looser() -> None:
-    body = encode_entry(event(5, data={"list": [], "texts": ["a"], "deep": {"n": -5, "none": None, "yes": True}}))
-    shape = shape_of(check_entry(decode(body)))
-    assert shape is not None
-    assert shape(body) is not None
-    for old, new in [
-        (b'"n":-5', b'"n":-05'),
-        (b'"n":-5', b'"n":5.5'),
-        (b'"n":-5', b'"n":-0'),
-        (b'"n":-5', b'"n":9007199254740992'),
-        (b'"n":-5', b'"n":"5"'),
-        (b'"yes":true', b'"yes":truE'),
-        (b'"list":[]', b'"list":[1]'),
-        (b'["a"]', b'["a",]'),
-        (b'["a"]', b'["a",1]'),
-        (b'"texts"', b'"textz"'),
-        (b'"v":1', b'"v":2'),
-        (b'"a"', b'"a\n"'),
-        (b'"a"', b'"\\u0041"'),
-        (b'"success"', b'"perhaps"'),
-    ]:
-        assert old in body
-        assert shape(body.replace(old, new, 1)) is None
-    assert shape_of(check_entry(decode(encode_entry(event(5, data={f"f{n}": n for n in range(999)}))))) is None
-
-
-def test_strict_reading_works_without_an_accelerator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(canonical, "accelerator", lambda: None)
-    write_log(tmp_path, BODIES[:300])
-    assert verify(tmp_path, strict=True).intact
-    write_log(tmp_path, [*BODIES[:5], ODD["fields out of order"][0], *BODIES[6:300]])
-    assert [(f.kind, f.index) for f in verify(tmp_path, strict=True).findings] == [(K.CANONICAL, 5)]
-
-
-# --- the program ----------------------------------------------------------------------------------------------------
-
-
-def run(folder: Path, *more: str) -> tuple[int, str, str]:
-    out, err = io.StringIO(), io.StringIO()
-    status = verifier_main([str(folder), "--key", SIGNER.verifier_keys[0].encode(), *more], out=out, err=err)
-    return status, out.getvalue(), err.getvalue()
-
-
-def test_the_program_says_intact_and_exits_0(tmp_path: Path) -> None:
-    status, out, _ = run(write_log(tmp_path, bodies_of(1500)), "--strict")
-    assert status == INTACT
-    assert out.startswith(" 1 500 entries · root ")
-    assert f"signed by {SIGNER.origin}" in out
-    assert out.endswith("intact\n")
-
-
-def test_the_program_names_the_changed_entry_and_exits_3(tmp_path: Path) -> None:
-    flip_entry(write_log(tmp_path, BODIES))
-    status, out, _ = run(tmp_path)
-    assert status == NOT_INTACT
-    assert "entry 300 (2026-11-24 08:19:03Z) does not match its leaf: it was changed" in out
-    assert out.endswith("NOT INTACT\n")
-
-
-def test_the_program_prints_json(tmp_path: Path) -> None:
-    flip_entry(write_log(tmp_path, BODIES))
-    status, out, _ = run(tmp_path, "--json")
-    verdict = json.loads(out)
-    assert status == NOT_INTACT
-    assert (verdict["intact"], verdict["size"], verdict["origin"]) == (False, SIZE, SIGNER.origin)
-    assert verdict["findings"][0]["index"] == 300
-    assert verdict["findings"][0]["kind"] == "entry"
-
-
-def test_the_program_compares_with_a_kept_checkpoint(tmp_path: Path) -> None:
-    folder = write_log(tmp_path / "log", BODIES[:600])
-    put(tmp_path / "kept", note_of(BODIES).encode())
-    status, out, _ = run(folder, "--from-checkpoint", str(tmp_path / "kept"))
-    assert status == NOT_INTACT
-    assert "its tail was cut" in out
-
-
-def test_the_program_takes_keys_from_a_file(tmp_path: Path) -> None:
-    folder = write_log(tmp_path / "log", BODIES[:3])
-    put(tmp_path / "keys", "\n".join(key.encode() for key in SIGNER.verifier_keys).encode())
-    assert verifier_main([str(folder), "--key", str(tmp_path / "keys")], out=io.StringIO()) == INTACT
-
-
-def test_wrong_usage_exits_2(tmp_path: Path) -> None:
-    folder = write_log(tmp_path / "log", BODIES[:3])
-    put(tmp_path / "bad", b"not a checkpoint")
-    key = SIGNER.verifier_keys[0].encode()
-    for arguments in (
-        [],
-        [str(folder)],
-        [str(folder), "--key", "a+b+c"],
-        [str(folder), "--key", str(tmp_path / "absent")],
-        [str(tmp_path / "absent"), "--key", key],
-        [str(folder), "--key", key, "--from-checkpoint", str(tmp_path / "bad")],
-        [str(folder), "--key", key, "--from-checkpoint", str(tmp_path / "absent")],
-        [str(folder), "--key", key, "--unknown"],
-    ):
-        assert verifier_main(arguments, out=io.StringIO(), err=io.StringIO()) == USAGE
-    assert verifier_main(["--help"], out=io.StringIO()) == 0
-
-
-def test_what_cannot_be_read_now_exits_75(tmp_path: Path) -> None:
-    folder = write_log(tmp_path, BODIES[:3])
-    path = folder / Tile(None, 0, 3).path
-    path.unlink()
-    path.mkdir()  # reading it fails with EISDIR, for root too
-    status, _, err = run(folder)
-    assert status == TRY_AGAIN
-    assert "cannot be read now" in err
-
-
-def test_a_log_that_this_user_may_not_read_exits_75(tmp_path: Path) -> None:
-    folder = write_log(tmp_path / "log", BODIES[:3])
-    folder.chmod(0)
-    was = os.geteuid()
-    if was == 0:
-        os.seteuid(65534)  # root may read everything
-    try:
-        status, _, err = run(folder)
-    finally:
-        os.seteuid(was)
-        folder.chmod(0o700)
-    assert status == TRY_AGAIN
-    assert "may not be read" in err
-
-
-def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    folder = write_log(tmp_path, BODIES)
-    terminal = Terminal()
-    verifier_main([str(folder), "--key", SIGNER.verifier_keys[0].encode()], out=io.StringIO(), err=terminal)
-    assert " 36 % of 700 entries" in terminal.getvalue()
-    assert terminal.getvalue().endswith("\r\x1b[K")
-    assert run(folder)[2] == ""
-
-
-FORBIDDEN = """
-aegis_core.audit.trail aegis_core.audit.sealing aegis_core.audit.sequencer aegis_core.audit.publisher
-aegis_core.audit.opening aegis_core.audit.signing aegis_core.audit.plan aegis_core.audit.port
-aegis_core.crypto aegis_core.local aegis_core.marks aegis_core.app aegis_core.kernel.context aegis_core.kernel.recorder
-aegis_core.kernel.pending aegis_core.kernel.state aegis_core.kernel.adapter
-anyio asyncio aiofiles cattrs sqlite3 orjson pydantic sqlalchemy
-""".split()
-
-
-def test_the_verifier_loads_no_writer() -> None:
-    code = "import sys, aegis_core.audit.verifier; print('\\n'.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment())
-    loaded = done.stdout.decode().split()
-    assert "aegis_core.audit.verification" in loaded
-    assert [
-        name for name in loaded if any(name == banned or name.startswith(f"{banned}.") for banned in FORBIDDEN)
-    ] == []
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}

@@ -79,3 +79,10 @@ def put(path: Path, octets: bytes) -> None:
     """Write a file and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(octets)
+
+
+def flip_entry(folder: Path) -> None:
+    """Change entry 300 of a log of 700 where it lies."""
+    changed = [*bodies_of(700)]
+    changed[300] = bodies_of(700)[300].replace(b"dr-somchai", b"dr-malee..")
+    write_bundles(folder, changed)
