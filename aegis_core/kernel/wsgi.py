@@ -47,13 +47,17 @@ def request_context(
 
         variables = copy_context()
         variables.run(context_variable.set, context)
-        body = variables.run(app, environ, start_with_ids)
-        file_wrapper = environ.get("wsgi.file_wrapper")
-        if isinstance(body, list | tuple) or (isinstance(file_wrapper, type) and isinstance(body, file_wrapper)):
-            return body  # whole already, or a file that the server knows how to send
-        return Body(body, variables.run)
+        return around(variables.run(app, environ, start_with_ids), environ, variables.run)
 
     return with_context
+
+
+def around(body: Iterable[bytes], environ: Environ, run: Callable[..., Any], /) -> Iterable[bytes]:
+    """The body with something around its steps; one that is whole, or a file that the server can send, as it is."""
+    file_wrapper = environ.get("wsgi.file_wrapper")
+    if isinstance(body, list | tuple) or (isinstance(file_wrapper, type) and isinstance(body, file_wrapper)):
+        return body
+    return Body(body, run)
 
 
 class Body:

@@ -1,8 +1,9 @@
 """Errors as problem details (RFC 9457) that repeat nothing of what was sent."""
 
-from flask import Response, json
+from flask import Response, current_app, json
 from werkzeug.exceptions import InternalServerError
 
+from aegis_core import scrub
 from aegis_core.kernel import PROBLEM_JSON, AegisError, ErrorCode, problem_details, problem_headers, status_of
 
 
@@ -14,7 +15,9 @@ def respond(error: AegisError, /, *, status: int | None = None) -> Response:
 
 
 def of_aegis(error: AegisError) -> Response:
-    """For `AegisError`, whose message holds no value."""
+    """For `AegisError`, whose message holds no value. What is no fault of the caller's is for the log, too."""
+    if status_of(error.code) >= 500:
+        current_app.extensions["aegis"].log(scrub(error))
     return respond(error)
 
 

@@ -1,25 +1,22 @@
 """What an application raises goes on without its text and its locals: to its log, to its server's, to Sentry."""
 
 from collections.abc import Callable, Iterable, MutableMapping
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from functools import partial
-from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 from flask import Flask, Response, json, request
-from flask.typing import ResponseReturnValue
+from flask.typing import ErrorHandlerCallable
 from werkzeug.exceptions import InternalServerError
 
 from aegis_core import AegisError, current, scrub
 from aegis_core.kernel import PROBLEM_JSON
-from aegis_core.kernel.wsgi import Body
+from aegis_core.kernel.wsgi import around
 from aegis_flask import problems
 
-P = ParamSpec("P")
-T = TypeVar("T")
 # Any: what an environ holds, and what `start_response` gives, is PEP 3333's.
 Environ: TypeAlias = MutableMapping[str, Any]
 WSGIApp: TypeAlias = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
-Handler: TypeAlias = Callable[[Any], ResponseReturnValue]
 
 _DEBUGGER: Final = "werkzeug.debug.preserve_context"
 _SERVER: Final = "SERVER_SOFTWARE"  # RFC 3875 §4.1.17
@@ -52,9 +49,9 @@ class Errors:
             handled.__context__ = context
             return self._handle(handled.with_traceback(traceback))
 
-    def find(self, error: Exception, blueprints: list[str]) -> Handler | None:
+    def find(self, error: Exception, blueprints: list[str]) -> ErrorHandlerCallable | None:
         """The application's own handler; ours where it has none, whenever it gets one."""
-        found: Handler | None = self._find(error, blueprints)
+        found = self._find(error, blueprints)
         if found is None and isinstance(error, AegisError):
             return problems.of_aegis
         if found is None and isinstance(error, InternalServerError):
@@ -84,17 +81,14 @@ class Scrubbing:
         if _DEBUGGER in environ and _SERVER in environ:  # Flask's test client keeps contexts by the same name
             start_response("501 Not Implemented", [("Content-Type", PROBLEM_JSON)])
             return [_REFUSED]
-        run = partial(_scrubbed, copy_context().run)
-        body = run(self._app, environ, start_response)
-        file_wrapper = environ.get("wsgi.file_wrapper")
-        if isinstance(body, list | tuple) or (isinstance(file_wrapper, type) and isinstance(body, file_wrapper)):
-            return body  # whole already, or a file that the server knows how to send
-        return Body(body, run)
+        run = partial(_scrubbed, copy_context())
+        return around(run(self._app, environ, start_response), environ, run)
 
 
-def _scrubbed(call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+# Any: it hands on whatever it is given.
+def _scrubbed(variables: Context, call: Callable[..., Any], /, *args: Any) -> Any:
     try:
-        return call(*args, **kwargs)
+        return variables.run(call, *args)
     except StopIteration:
         raise
     except Exception as error:  # noqa: BLE001 - every one, whoever raised it

@@ -10,6 +10,7 @@ import pytest
 from flask import Blueprint, Flask, got_request_exception
 from pydantic import BaseModel
 from werkzeug.debug import DebuggedApplication
+from werkzeug.exceptions import HTTPException
 from werkzeug.test import Client
 
 from aegis_core import Aegis, AegisError, ErrorCode, Principal, Purpose, acting, current
@@ -29,8 +30,8 @@ clinician = signed_in(check, purpose=Purpose.TREATMENT)
 SIGNED = {"authorization": "Bearer x"}
 
 
-def make(aegis=None):
-    app = Flask("clinic")
+def make(aegis=None, app=None):
+    app = app or Flask("clinic")
     install(app, aegis)
 
     @app.get("/fails/<what>")
@@ -146,7 +147,9 @@ def test_what_the_application_aborts_with_stays_its_own():
 def test_werkzeugs_debugger_is_refused(phi_canary):
     app = make()
     app.debug = True
-    answer = Client(DebuggedApplication(app, evalex=True)).get(f"/fails/{phi_canary.patient['name']}")
+    served = {"SERVER_SOFTWARE": "Werkzeug/3"}
+    client = Client(DebuggedApplication(app, evalex=True))
+    answer = client.get(f"/fails/{phi_canary.patient['name']}", environ_overrides=served)
     assert answer.status_code == 501
     assert "--no-debugger" in json.loads(answer.data)["detail"]
     phi_canary.assert_absent(answer.data)
@@ -198,11 +201,64 @@ def test_guards_around_guards_are_left_in_order():
     assert current().principal is None
 
 
-def test_the_applications_own_handlers_stay():
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    "kinds", [[RuntimeError, AegisError], [Exception], [500, AegisError], [HTTPException, AegisError]]
+)
+def test_handlers_of_the_applications_own_win_whenever_they_were_added(when, kinds):
+    app = make() if when == "after" else Flask("clinic")
+    for kind in kinds:
+        app.register_error_handler(kind, lambda error: ("busy", 503))
+    if when == "before":
+        app = make(app=app)
+    client = app.test_client()
+    answers = [client.get(path) for path in ("/fails/x", "/misses/not_found")]
+    assert [(answer.status_code, answer.text) for answer in answers] == [(503, "busy")] * 2
+
+
+def test_an_error_on_our_side_is_in_the_log_with_its_place_and_one_of_the_callers_is_not(caplog):
+    client = make(Aegis()).test_client()
+    answer = client.get("/misses/unavailable")
+    (record,) = [record for record in caplog.records if record.name == "clinic"]
+    assert record.getMessage() == f"Exception in /misses/<code> [GET] (request {answer.headers['x-request-id']})"
+    assert "in misses" in caplog.text
+    caplog.clear()
+    client.get("/misses/not_found")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("aegis", [None, Aegis()])
+def test_nobody_acts_in_the_next_request_whatever_fails_at_the_end_of_this_one(phi_canary, aegis):
+    app = make(aegis)
+    wards = Blueprint("wards", __name__)
+    clinician.guard(wards)
+    wards.get("/ends")(lambda: current().principal.id)
+    app.get("/who")(lambda: str(current().principal))
+
+    @wards.teardown_request
+    def fails(error):  # before the guard's own
+        raise LookupError(phi_canary.patient["name"])
+
+    app.register_blueprint(wards)
+    with pytest.raises(LookupError) as raised:
+        app.test_client().get("/ends", headers=SIGNED)
+    assert app.test_client().get("/who").text == "None"
+    assert current().principal is None
+    phi_canary.assert_absent(shown(raised.value))
+
+
+def test_flasks_test_client_keeps_the_context_of_its_request_as_ever():
+    app = make(Aegis())
+    with app.test_client() as client:
+        assert client.get("/misses/not_found?ward=4B").status_code == 404
+        assert flask.request.args["ward"] == "4B"
+
+
+def test_installing_twice_is_refused():
     app = make()
-    app.register_error_handler(RuntimeError, lambda error: ("busy", 503))
-    answer = app.test_client().get("/fails/x")
-    assert (answer.status_code, answer.text) == (503, "busy")
+    with pytest.raises(AegisError, match="call it once") as raised:
+        install(app)
+    assert raised.value.code is ErrorCode.INVALID_ARGUMENT
 
 
 def test_a_record_is_logged_by_flask_as_the_standard_library_does(caplog):
