@@ -40,8 +40,7 @@ async def of_aegis(connection: Request | WebSocket, error: Exception) -> Any:
     assert isinstance(error, AegisError)
     answer = respond(error)
     if answer.status_code >= 500:
-        route = getattr(connection.scope.get("route"), "path", "[no route]")
-        _log.error("%s: %s (request %s)", error.code, route, current().request_id, exc_info=scrub(error))
+        _tell(connection, error, exc_info=scrub(error))
     if isinstance(connection, WebSocket) and connection.application_state is WebSocketState.CONNECTED:
         await connection.close(_POLICY_VIOLATION if answer.status_code < 500 else _INTERNAL_ERROR, error.code)
         return None
@@ -49,8 +48,15 @@ async def of_aegis(connection: Request | WebSocket, error: Exception) -> Any:
 
 
 async def of_anything(request: Request, error: Exception) -> Response:
-    """For what nobody foresaw: neither its text nor its class is anybody's business."""
-    return respond(error if isinstance(error, AegisError) else AegisError(ErrorCode.INTERNAL, "see the log"))
+    """For what nobody foresaw: neither its text nor its class is anybody's business. The server logs its places."""
+    told = error if isinstance(error, AegisError) else AegisError(ErrorCode.INTERNAL, "see the log")
+    _tell(request, told)
+    return respond(told)
+
+
+def _tell(connection: Request | WebSocket, error: AegisError, exc_info: BaseException | None = None) -> None:
+    route = getattr(connection.scope.get("route"), "path", "[no route]")
+    _log.error("%s: %s (request %s)", error.code, route, current().request_id, exc_info=exc_info)
 
 
 async def of_websocket(websocket: WebSocket, error: Exception) -> None:

@@ -38,12 +38,13 @@ def with_routes(app):
     return app
 
 
-def test_an_answer_to_what_nobody_foresaw_has_the_requests_ids():
+def test_an_answer_to_what_nobody_foresaw_has_the_id_that_stands_in_the_log(caplog):
     app = with_routes(FastAPI())
     install(app, Aegis())
     answer = client_of(app).get("/fails/x")
     assert answer.status_code == 500
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert f"internal: /fails/{{what}} (request {answer.headers['x-request-id']})" in caplog.messages
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
