@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotFound
 from django.http.response import HttpResponseBase
 from django.utils.log import log_response
 
-from aegis_core import AegisError, Context, acting, current, from_headers, using
+from aegis_core import AegisError, Context, acting, current, from_headers, scrub, using
 from aegis_core.kernel import PROBLEM_JSON, problem_details, problem_headers, status_of
 from aegis_django.configuration import configuration
 from aegis_django.lines import watch
@@ -55,12 +55,17 @@ class AegisMiddleware:
         request.exception_reporter_class = Reporter
         return context
 
-    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> None:
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
         """Say who acts and why; it is unsaid when the response is there."""
-        principal, purpose = self._configured.principal(request), self._configured.purpose
-        if principal is not None and purpose is not None:
-            acting(principal, purpose=purpose(request)).__enter__()
-            _keep(request, current())
+        principal, purpose = self._configured.principal, self._configured.purpose
+        try:
+            who = principal(request)
+            if who is not None and purpose is not None:
+                acting(who, purpose=purpose(request)).__enter__()
+                _keep(request, current())
+        except AegisError as error:  # whoever knows who acts can't be reached: Django would ask nobody, and answer 500
+            return self.process_exception(request, error)
+        return None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer for an error of ours; for all others see to it that Django's own answer tells nothing."""
@@ -101,23 +106,35 @@ def _is_a_file(response: StreamingHttpResponse) -> bool:
 
 
 def _each(parts: Iterable[bytes], context: Context) -> Iterator[bytes]:
-    """A body that is made bit by bit is made after the middleware is through, and still in the request's context."""
+    """A body that is made bit by bit is made after the middleware is through, and still in the request's context.
+
+    What it raises goes to the server's log, and nobody answers for it any more: a stand-in.
+    """
     iterator = iter(parts)
     while True:
-        with using(context):
-            try:
-                part = next(iterator)
-            except StopIteration:
-                return
+        try:
+            with using(context):
+                part = next(iterator, None)
+        except Exception as error:  # noqa: BLE001 - every one, whoever raised it
+            stand_in = scrub(error)
+            break
+        if part is None:
+            return
         yield part
+    # Outside of the handler, so that the first error hangs on it nowhere.
+    raise stand_in
 
 
 async def _each_async(parts: AsyncIterable[bytes], context: Context) -> AsyncIterator[bytes]:
     iterator = aiter(parts)
     while True:
-        with using(context):
-            try:
-                part = await anext(iterator)
-            except StopAsyncIteration:
-                return
+        try:
+            with using(context):
+                part = await anext(iterator, None)
+        except Exception as error:  # noqa: BLE001 - every one, whoever raised it
+            stand_in = scrub(error)
+            break
+        if part is None:
+            return
         yield part
+    raise stand_in

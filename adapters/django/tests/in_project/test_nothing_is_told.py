@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import traceback
 
 import pytest
 from clinic import lines
@@ -64,6 +65,26 @@ def test_an_async_view_is_no_other(loop, phi_canary, assert_untold):
     assert answer.status_code == 500
     assert any("patients/<str:mrn>/async" in line for line in lines.KEPT)
     assert_untold(answer.content)
+
+
+def shown(error):
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    for _ in range(len(told.stack) - 1):  # frames of the test hold what it sent
+        told.stack.pop(0)
+    return "".join(told.format()) + repr(error.__context__)
+
+
+def test_a_body_that_breaks_off_does_so_without_its_text(client, loop, phi_canary):
+    sent = {"name": phi_canary.patient["name"]}
+
+    async def read():
+        return [part async for part in (await AsyncClient().get("/breaks-off-async", sent)).streaming_content]
+
+    for broken in (lambda: list(client.get("/breaks-off", sent).streaming_content), lambda: loop(read())):
+        with pytest.raises(LookupError) as raised:
+            broken()
+        assert "in parts" in shown(raised.value)
+        phi_canary.assert_absent(shown(raised.value))
 
 
 def test_mails_to_the_admins_have_route_and_status_only(client, phi_canary, assert_untold):

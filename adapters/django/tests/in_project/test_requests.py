@@ -63,6 +63,14 @@ def test_functions_of_your_own_say_who_and_why(monkeypatch):
     assert (told["who"], told["purpose"]) == ("lab", "ETREAT")
 
 
+def test_where_nobody_can_say_who_acts_the_answer_says_to_come_back():
+    with override_settings(AEGIS={"PRINCIPAL": "clinic.views.who_is_unavailable", "PURPOSE": Purpose.TREATMENT}):
+        answer = Client().get("/who")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert read(answer)["request_id"] == answer.headers["x-request-id"]
+
+
 def test_a_record_has_who_why_and_the_request(nurse):
     answer = client_of(nurse).post("/record")
     (entry,) = aegis.audit.entries()

@@ -16,6 +16,8 @@ urlpatterns = [
     path("record-blocking-the-loop", views.record_blocking_the_loop),
     path("stream", views.stream),
     path("stream-async", views.stream_async),
+    path("breaks-off", views.breaks_off),
+    path("breaks-off-async", views.breaks_off_async),
     path("patients/<str:mrn>/", csrf_exempt(views.fails)),
     path("patients/<str:mrn>/async", views.fails_async),
     path("patients/<str:mrn>/<str:how>", csrf_exempt(views.fails)),

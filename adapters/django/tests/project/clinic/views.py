@@ -95,6 +95,27 @@ async def stream_async(request):
     return StreamingHttpResponse(parts())
 
 
+def breaks_off(request):
+    def parts():
+        yield b"one"
+        raise LookupError(request.GET["name"])
+
+    return StreamingHttpResponse(parts())
+
+
+async def breaks_off_async(request):
+    async def parts():
+        yield b"one"
+        raise LookupError(request.GET["name"])
+
+    return StreamingHttpResponse(parts())
+
+
+def who_is_unavailable(request):
+    """In the place of who acts: what knows it can't be reached."""
+    raise AegisError(ErrorCode.UNAVAILABLE, "the directory does not answer", retry_after=1.5)
+
+
 def fails(request, mrn, how="lookup"):
     name = request.GET.get("name") or request.POST.get("name")
     if how == "lookup":
