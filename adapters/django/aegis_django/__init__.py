@@ -3,6 +3,8 @@
 from aegis_django.commits import record_after_commit
 from aegis_django.marking import marked
 from aegis_django.refusals import refused
+from aegis_django.sealing import SealedField
 from aegis_django.services import aegis
+from aegis_django.tokens import TokenField
 
-__all__ = ["aegis", "marked", "record_after_commit", "refused"]
+__all__ = ["SealedField", "TokenField", "aegis", "marked", "record_after_commit", "refused"]

@@ -37,7 +37,7 @@ def test_in_a_project(file):
     assert " passed" in run(file)
 
 
-@pytest.mark.parametrize("file", ["test_postgres.py"])
+@pytest.mark.parametrize("file", ["test_postgres.py", "test_sealed.py"])
 def test_on_postgres(postgres_server, file):
     port = postgres_server.endpoint.port
     schema = f"django_{os.getpid()}_{uuid4().hex[:8]}"
