@@ -1,12 +1,12 @@
 # Each command makes .venv if it is missing, installs nox as constraints.txt pins it, and runs a nox session.
 #   make demo [INPUT=bundle-or-folder]   make demo-servers [INPUT=…] [KILL=postgres|s3|smtp|vault|all|none]
-#   make test   make lint   make types   make bench [AREA=marks]   make docs
+#   make test   make lint   make types   make bench [AREA=marks]   make docs   make walk
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	"$$p" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 NOX := .venv/bin/nox
 
-.PHONY: demo demo-servers test lint types bench docs nox
+.PHONY: demo demo-servers test lint types bench docs walk nox
 .DEFAULT_GOAL := test
 
 demo: .venv/.nox-ready
@@ -29,6 +29,9 @@ bench: .venv/.nox-ready
 
 docs: .venv/.nox-ready
 	@$(NOX) -s docs
+
+walk: .venv/.nox-ready
+	@$(NOX) -s walk
 
 nox: .venv/.nox-ready
 

@@ -1,6 +1,6 @@
 """Write what is generated of the pages on `aegis leaks` and `aegis lint`: ``python -m tools.leaks_pages``.
 
-The tables of doors and rules, and the figures of the corpus. A test compares.
+The tables of doors and rules, and the figures of the corpus. A test compares. Pictures: tools/walk.py.
 """
 
 import re

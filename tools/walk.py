@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -132,19 +132,24 @@ def run(walk: Walk, wheels: Wheels, *, write: bool = False) -> Outcome:
         for name, text in walk.files.items():
             Path(here, name).parent.mkdir(parents=True, exist_ok=True)
             Path(here, name).write_text(text, encoding="utf-8")
-        # Neither PYTHONPATH nor settings of the caller; pip alone is told how this machine reaches its index.
+        # Neither PYTHONPATH nor any setting of the caller.
         clean = {"PATH": f"{venv}/bin:/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8"}
-        pip = [sys.executable, "-m", "pip", "--python", str(venv / "bin" / "python"), "install", "-qqq", "--no-compile"]
-        installed = subprocess.run(
-            [*pip, "-c", wheels.constraints, *map(wheels.of, walk.installs)],
-            cwd=here, env={name: text for name, text in os.environ.items() if not name.startswith("PYTHON")},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        problem = installed.stdout + installed.stderr if installed.returncode else ""
+        problem = _install(venv, map(wheels.of, walk.installs), wheels.constraints) if walk.installs else ""
         for step in walk.steps:
             problem = problem or _problem(step, here, clean, write=write)
         packages = len(list(venv.glob("lib/python*/site-packages/*.dist-info")))
         return Outcome(packages, time.perf_counter() - started, problem)
+
+
+def _install(venv: Path, requirements: Iterable[str], constraints: Path) -> str:
+    """What pip said if it could not; it alone keeps the caller's environment, which says how to reach an index."""
+    pip = [sys.executable, "-m", "pip", "--python", str(venv / "bin" / "python"), "install", "-qqq", "--no-compile"]
+    ended = subprocess.run(
+        [*pip, "-c", constraints, *requirements],
+        cwd=venv, env={name: text for name, text in os.environ.items() if not name.startswith("PYTHON")},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    return ended.stdout if ended.returncode else ""
 
 
 def _problem(step: Step, here: Path, environment: dict[str, str], *, write: bool) -> str:
@@ -152,7 +157,7 @@ def _problem(step: Step, here: Path, environment: dict[str, str], *, write: bool
     program = Path(environment["PATH"].partition(":")[0], step.command[0])
     ended = subprocess.run(
         [program, *step.command[1:]], cwd=here, env=environment,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300,
     )  # fmt: skip
     if ended.returncode == step.code:
         if write and step.page:

@@ -7,9 +7,10 @@ import pytest
 import structlog
 
 from tests.architecture.tree import ROOT
+from tools.guides import blocks_of
 
 GUIDE = (ROOT / "docs" / "guides" / "ten-lines.md").read_text()
-BLOCKS = re.findall(r"^```(python|json)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+BLOCKS = [block for block in blocks_of(GUIDE) if block.kind in {"python", "json"}]
 
 
 @pytest.fixture(autouse=True)

@@ -40,6 +40,7 @@ def test_the_sessions_are_exactly_these():
         (["bench"], "nox -s bench --"),
         (["lint"], "nox -s lint"),
         (["types"], "nox -s types"),
+        (["walk"], "nox -s walk"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )
