@@ -40,6 +40,9 @@ def _served(*command: str) -> Carry:
 
 APPS: Final[dict[str, Carry]] = {
     "fastapi": _served("tests.corpus.apps.fastapi_app"),
+    "flask": _served("gunicorn", "-c", "python:tests.corpus.apps.gunicorn_conf", "tests.corpus.apps.flask_app:app"),
+    "django": _served("gunicorn", "-c", "python:tests.corpus.apps.gunicorn_conf", "tests.corpus.apps.django_site:wsgi"),
+    "django-debug": _served("tests.corpus.apps.django_site"),
 }
 
 

@@ -45,14 +45,31 @@ class Search:
     def look(self, folder: Path, /) -> dict[str, set[str]]:
         """Every file below a folder, and its name: where each value that was found lies."""
         found: dict[str, set[str]] = defaultdict(set)
+        seen: set[bytes] = set()
         for path in sorted(folder.rglob("*")):
             name = str(path.relative_to(folder))
             for id_ in self.find(name.encode("utf-8", "surrogateescape")):
                 found[id_].add(f"the name of {name}")
             if path.is_file():
-                for id_ in self.find(path.read_bytes()):
+                for id_ in self.find(_condensed(path.read_bytes(), seen)):
                     found[id_].add(name)
         return found
+
+
+def _condensed(written: bytes, seen: set[bytes]) -> bytes:
+    """Without lines that were looked at before: a page about an error has a thousand that are on every such page.
+
+    A line after a new one stays, so that what goes on over the end of a line is whole.
+    """
+    kept: list[bytes] = []
+    was_new = True
+    for line in written.split(b"\n"):
+        is_new = line not in seen
+        if is_new or was_new:
+            kept.append(line)
+        seen.add(line)
+        was_new = is_new
+    return b"\n".join(kept)
 
 
 def _views(written: bytes) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.corpus import case as cases
 from tests.corpus.case import Case
-from tests.corpus.wires import WIRES, Sent
+from tests.corpus.wires import OWN_WIRES, STATUS, WIRES, Sent
 
 
 def serve(command: Sequence[str], written: Path, environ: Mapping[str, str]) -> set[str]:
@@ -31,7 +31,8 @@ def serve(command: Sequence[str], written: Path, environ: Mapping[str, str]) -> 
         )
         listening.close()  # so that nobody waits for a server that has died
         try:
-            _answer(port, Sent("GET", "/find", 200))  # waits in the socket's queue until somebody takes it
+            started, _ = _answer(port, Sent("GET", "/find", 200))  # waits in the socket's queue until somebody takes it
+            assert started == 200, (written / "server.log").read_text()
             answers = {case: _answer(port, _request(case)) for case in cases.read(told).values()}
         finally:
             process.send_signal(signal.SIGTERM)
@@ -41,11 +42,11 @@ def serve(command: Sequence[str], written: Path, environ: Mapping[str, str]) -> 
 
 
 def _request(case: Case) -> Sent:
-    if case.carrier in WIRES:
-        return WIRES[case.carrier](case)
-    status = {"raised": 500, "outside: detail of an HTTPException": 409}
-    kind = case.carrier.partition(": ")[0]
-    return Sent("GET", f"/cases/{case.id}", status.get(case.carrier, status.get(kind, 200)))
+    send = (WIRES | OWN_WIRES).get(case.carrier)
+    if send is not None:
+        return send(case)
+    status = STATUS.get(case.carrier, STATUS.get(case.carrier.partition(": ")[0], 200))
+    return Sent("GET", f"/cases/{case.id}", status)
 
 
 def _answer(port: int, sent: Sent) -> tuple[int, bytes]:

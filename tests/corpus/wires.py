@@ -55,6 +55,18 @@ WIRES: Final[dict[str, Callable[[Case], Sent]]] = {
     "body: of a request that fails": lambda case: Sent("POST", "/fails/4B", 500, _JSON, _json({case.kind: case.value})),
 }
 
+#: Those of one application alone.
+OWN_WIRES: Final = {"outside: path of no route on the page of DEBUG": WIRES["url: path of no route"]}
+
+#: How an application answers to what it does, by the carrier or the beginning of it; the others with 200.
+STATUS: Final = {
+    "raised": 500,
+    "raised: Http404": 404,
+    "raised: BadRequest": 400,
+    "raised: SuspiciousOperation": 400,
+    "outside: detail of an HTTPException": 409,
+    "outside: description of an HTTPException": 409,
+}
 #: Only a report on an error shows these: a page of DEBUG, a mail.
 IN_REPORTS: Final = (
     "header: of a request that fails",
