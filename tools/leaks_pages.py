@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from aegis_cli.leaks.doors import DOORS
+from aegis_cli.leaks.model import Door
 from aegis_cli.lint import RULES, lint_text
 
 ROOT = Path(__file__).parents[1]
@@ -19,9 +20,14 @@ CORPUS = ROOT / "adapters" / "cli" / "tests" / "lint" / "corpus"
 def doors() -> str:
     """The table of every door."""
     rows = "\n".join(
-        f"| `{door.id}` | {door.leaks} | {_code(door.fix) or 'the mark that is printed'} |" for door in DOORS
+        f"| `{door.id}` | {door.leaks} | {_code(door.fix) or 'the mark that is printed'} | {_better(door)} |"
+        for door in DOORS
     )
-    return f"| door | what leaves | the line that closes it |\n|---|---|---|\n{rows}\n"
+    return f"| door | what leaves | the line that closes it | with others |\n|---|---|---|---|\n{rows}\n"
+
+
+def _better(door: Door) -> str:
+    return f"`{door.better.line}`" if door.better and door.better.line != door.fix else ""
 
 
 def rules() -> str:

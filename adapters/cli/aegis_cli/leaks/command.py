@@ -31,7 +31,8 @@ def leaks(
 
     JSON: {"target": str, "marks": {"fields": int, "classes": int}, "open": int, "used": int,
     "doors": [{"door": str, "state": "ok" | "open" | "not used" | "ignored", "leaks": str, "reason": str,
-    "openings": [{"where": str, "fix": str, "file": str, "line": int}]}]}
+    "openings": [{"where": str, "fix": str, "file": str, "line": int}]}],
+    "lines": [{"line": str, "distribution": str, "doors": [str]}]}
 
     Parameters
     ----------

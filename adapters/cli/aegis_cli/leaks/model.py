@@ -19,6 +19,29 @@ class State(StrEnum):
     IGNORED = "ignored"  #: open, and the project says why it may be
 
 
+class Reach(StrEnum):
+    """Where what leaves by a door goes: whoever is farthest away comes first."""
+
+    ANSWERS = "in answers, to whoever asks"
+    SERVICES = "to other services, of other companies perhaps"
+    STORES = "to brokers and backends"
+    LOGS = "to logs and standard error"
+    CODE = "by your own classes and lines"
+
+
+@attrs.frozen
+class Remedy:
+    """A line that closes several doors at once.
+
+    Arguments:
+        line: where something of the program's belongs, `…` stands for it.
+        distribution: that it comes with.
+    """
+
+    line: str
+    distribution: str = "aegis-health-core"
+
+
 @attrs.frozen
 class Opening:
     """One place at which a door stands open.
@@ -47,6 +70,8 @@ class Door:
         fix: the line that closes it.
         look: gives the places at which it is open; None where what it belongs to is not used. It runs in the process
             of the application and must not change it.
+        reach: where it leads.
+        better: the line of ours that closes this door with others, and keeps what is harmless.
     """
 
     id: str
@@ -54,6 +79,8 @@ class Door:
     leaks: str
     fix: str
     look: "Callable[[Application], Iterable[Opening] | None]"
+    reach: Reach = Reach.LOGS
+    better: Remedy | None = None
 
 
 @attrs.frozen

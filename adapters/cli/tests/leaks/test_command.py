@@ -22,15 +22,11 @@ class Patient:
 """
 
 CLOSED = """\
-import logging, sys, threading
 from dataclasses import dataclass
-from aegis_core import Mrn, guarded, install_logging
+from aegis_core import Mrn, guarded, install_excepthook, install_logging
 
 install_logging()
-log = logging.getLogger("app")
-sys.excepthook = lambda *caught: log.critical("uncaught", exc_info=caught)
-threading.excepthook = lambda caught: log.critical("uncaught", exc_info=caught[:3])
-sys.unraisablehook = lambda caught: log.critical("uncaught", exc_info=caught[:3])
+install_excepthook()
 
 @guarded
 @dataclass
@@ -85,6 +81,27 @@ def test_the_answer_for_machines_has_every_door_with_its_state(aegis, project):
         "openings": [{"where": "Patient", "fix": "@guarded", "file": "app.py", "line": 4}],
     }
     assert ended.document["marks"] == {"fields": 1, "classes": 1}
+
+
+def test_a_line_that_closes_several_doors_is_told_with_them(aegis, project):
+    project(app="from celery import Celery\napp = Celery('clinic', backend='cache+memory://')\n")
+    lines = {line["line"]: line for line in aegis("leaks", "app", "--json").document["lines"]}
+    assert lines["install_excepthook()"] == {
+        "line": "install_excepthook()",
+        "distribution": "aegis-health-core",
+        "doors": ["python.uncaught", "python.uncaught-in-threads", "python.unraisable"],
+    }
+    celery = lines["aegis_celery.install(app, aegis)"]
+    assert celery["distribution"] == "aegis-health-celery"
+    assert set(celery["doors"]) == {"celery.headers", "celery.return-values", "celery.results"}
+    shown = aegis("leaks", "app").out
+    assert "3 of them are closed by aegis_celery.install(app, aegis)  (pip install aegis-health-celery)" in shown
+
+
+def test_doors_that_lead_farthest_come_first(aegis, project):
+    project(app="from fastapi import FastAPI\napp = FastAPI(debug=True)\n")
+    first = [line.split()[0] for line in aegis("leaks", "app").out.splitlines() if " open" in line]
+    assert first.index("starlette.debug") < first.index("logging.unredacted")
 
 
 @pytest.mark.parametrize(

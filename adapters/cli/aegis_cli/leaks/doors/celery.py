@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from aegis_cli.leaks.application import Application
 from aegis_cli.leaks.lines import TRACER, survives
-from aegis_cli.leaks.model import Door, Opening
+from aegis_cli.leaks.model import Door, Opening, Reach
+from aegis_cli.leaks.remedies import CELERY
 
 _Applications = list[tuple[Any, str]]
 
@@ -76,6 +77,8 @@ DOORS = (
         "task arguments in the headers of messages",
         _SHORT,
         _of_each(_headers_show, "amqp"),
+        Reach.STORES,
+        CELERY,
     ),
     Door(
         "celery.return-values",
@@ -83,6 +86,7 @@ DOORS = (
         "what tasks return, in the worker's log",
         'logging.getLogger("celery.app.trace").setLevel(logging.WARNING)',
         return_values,
+        better=CELERY,
     ),
     Door(
         "celery.results",
@@ -90,6 +94,8 @@ DOORS = (
         "what tasks return or raise, unsealed in the result backend",
         "app.conf.task_ignore_result = True",
         _of_each(_keeps_results, "conf.result_backend"),
+        Reach.STORES,
+        CELERY,
     ),
     Door(
         "celery.result-arguments",
@@ -97,6 +103,8 @@ DOORS = (
         "task arguments, unsealed in the result backend",
         "app.conf.result_extended = False",
         _of_each(_keeps_arguments, "conf.result_extended"),
+        Reach.STORES,
+        CELERY,
     ),
     Door(
         "celery.events",
@@ -104,5 +112,7 @@ DOORS = (
         "task arguments in events, for every monitor to see",
         "app.conf.task_send_sent_event = app.conf.worker_send_task_events = False",
         _of_each(_sends_events, "conf.worker_send_task_events"),
+        Reach.STORES,
+        CELERY,
     ),
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from aegis_cli.leaks.application import Application, OwnClass
 from aegis_cli.leaks.lines import TRACER
-from aegis_cli.leaks.model import Door, Opening
+from aegis_cli.leaks.model import Door, Opening, Reach
 from aegis_cli.names import mark_for, suggested
 from aegis_core import guarded
 
@@ -104,13 +104,16 @@ def _annotation(type_: type, name: str) -> str:
 
 
 DOORS = (
-    Door("classes.repr", (), "marked fields in repr(), so in logs and tracebacks", "@guarded", shown_by_repr),
+    Door(
+        "classes.repr", (), "marked fields in repr(), so in logs and tracebacks", "@guarded", shown_by_repr, Reach.CODE
+    ),
     Door(
         "attrs.refused-values",
         ("attr",),
         "what a validator or converter refuses, in its error",
         "@guarded",
         refused_values,
+        Reach.CODE,
     ),
     Door(
         "classes.unmarked",
@@ -118,5 +121,6 @@ DOORS = (
         "fields that are called like identifiers or findings and bear no mark",
         "",
         unmarked_names,
+        Reach.CODE,
     ),
 )

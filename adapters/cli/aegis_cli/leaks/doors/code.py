@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from aegis_cli.leaks.application import Application
-from aegis_cli.leaks.model import Door, Opening
+from aegis_cli.leaks.model import Door, Opening, Reach
 from aegis_cli.lint import lint
 
 _OF_FIELDS = "AEG011"  # a door of its own, which knows the classes better
@@ -20,5 +20,12 @@ def lines(application: Application) -> Iterable[Opening]:
 
 
 DOORS = (
-    Door("code.lines", (), "values that are written into messages, exceptions, URLs, spans", "see aegis lint", lines),
+    Door(
+        "code.lines",
+        (),
+        "values that are written into messages, exceptions, URLs, spans",
+        "see aegis lint",
+        lines,
+        Reach.CODE,
+    ),
 )

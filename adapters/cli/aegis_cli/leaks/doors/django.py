@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from aegis_cli.leaks.application import Application, redacts
-from aegis_cli.leaks.model import Door, Opening
+from aegis_cli.leaks.model import Door, Opening, Reach
+from aegis_cli.leaks.remedies import DJANGO
 
 
 def _settings(application: Application) -> Any:
@@ -18,7 +19,8 @@ def debug_pages(application: Application) -> Iterable[Opening] | None:
     settings = _settings(application)
     if settings is None:
         return None
-    return [Opening("settings.DEBUG")] if settings.DEBUG else []
+    is_first = next(iter(settings.MIDDLEWARE), "").startswith("aegis_django.")  # its pages show types and places
+    return [Opening("settings.DEBUG")] if settings.DEBUG and not is_first else []
 
 
 def mailed_reports(application: Application) -> Iterable[Opening] | None:
@@ -46,6 +48,8 @@ DOORS = (
         "pages about errors with local variables and the request",
         "DEBUG = False",
         debug_pages,
+        Reach.ANSWERS,
+        DJANGO,
     ),
     Door(
         "django.mails",
@@ -53,5 +57,7 @@ DOORS = (
         "mails to ADMINS with the request and local variables",
         "install_logging()",
         mailed_reports,
+        Reach.SERVICES,
+        DJANGO,
     ),
 )

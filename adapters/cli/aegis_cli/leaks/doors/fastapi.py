@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from aegis_cli.leaks.application import Application
-from aegis_cli.leaks.model import Door, Opening
+from aegis_cli.leaks.model import Door, Opening, Reach
+from aegis_cli.leaks.remedies import FASTAPI
 
 
 def _applications(application: Application) -> list[tuple[Any, str]]:
@@ -17,7 +18,12 @@ def debug_pages(application: Application) -> Iterable[Opening] | None:
     applications = _applications(application)
     if not applications:
         return None
-    return [Opening(name) for each, name in applications if each.debug]
+    return [Opening(name) for each, name in applications if each.debug and not _is_installed(each)]
+
+
+def _is_installed(app: Any) -> bool:
+    """Whether `aegis_fastapi.install` was there: what is raised comes to the page as a stand-in."""
+    return any(str(middleware.cls.__module__).startswith("aegis_fastapi") for middleware in app.user_middleware)
 
 
 def echoed_inputs(application: Application) -> Iterable[Opening] | None:
@@ -38,12 +44,16 @@ DOORS = (
         "a traceback with the error's text, in the answer",
         "debug=False",
         debug_pages,
+        Reach.ANSWERS,
+        FASTAPI,
     ),
     Door(
         "fastapi.validation",
         ("fastapi",),
         "rejected inputs, in the answer 422 and in the caller's logs",
-        "aegis_fastapi.install(app)",
+        FASTAPI.line,
         echoed_inputs,
+        Reach.ANSWERS,
+        FASTAPI,
     ),
 )

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from aegis_cli.leaks.application import Application
 from aegis_cli.leaks.lines import TRACER, is_written
@@ -60,29 +60,28 @@ def asyncio_debug(application: Application) -> Iterable[Opening] | None:
     return [Opening("python -X dev" if sys.flags.dev_mode else "PYTHONASYNCIODEBUG")] if logged else []
 
 
-_LOGGED = 'lambda *caught: logging.getLogger("app").critical("uncaught", exc_info=caught)'
-_LOGGED_OBJECT = 'lambda caught: logging.getLogger("app").critical("uncaught", exc_info=caught[:3])'
+_HOOK: Final = "install_excepthook()"
 
 DOORS = (
     Door(
         "python.uncaught",
         (),
         "the text of an uncaught exception, on standard error",
-        f"sys.excepthook = {_LOGGED}",
+        _HOOK,
         uncaught,
     ),
     Door(
         "python.uncaught-in-threads",
         (),
         "the text of an exception that ends a thread, on standard error",
-        f"threading.excepthook = {_LOGGED_OBJECT}",
+        _HOOK,
         uncaught_in_threads,
     ),
     Door(
         "python.unraisable",
         (),
         "the text of an exception in __del__ or a callback, on standard error",
-        f"sys.unraisablehook = {_LOGGED_OBJECT}",
+        _HOOK,
         unraisable,
     ),
     Door(

@@ -8,7 +8,8 @@ import attrs
 
 from aegis_cli.leaks.application import Application
 from aegis_cli.leaks.lines import TRACER, is_written
-from aegis_cli.leaks.model import Door, Opening
+from aegis_cli.leaks.model import Door, Opening, Remedy
+from aegis_cli.leaks.remedies import DJANGO, LOGGING
 
 
 @attrs.frozen
@@ -22,6 +23,7 @@ class Talkative:
         leaks: what stands in them.
         line: a message and its arguments, as the library logs them.
         fix: the line that closes it.
+        better: the line of ours that does so with other doors.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Talkative:
     leaks: str
     line: tuple[str, Callable[[Application], tuple[Any, ...]]]
     fix: str
+    better: Remedy | None = None
 
     def look(self, application: Application) -> Iterable[Opening] | None:
         """The logger, if such a line would be written."""
@@ -69,7 +72,7 @@ LOGGERS = (
         logging.INFO,
         "full URLs of requests",
         ('HTTP Request: %s %s "%s %d %s"', _url),
-        "install_logging()",
+        LOGGING.line,
     ),
     Talkative(
         "httpcore.headers",
@@ -133,6 +136,7 @@ LOGGERS = (
         "paths of refused and failed requests",
         ("Not Found: %s", _text("/{}")),
         without_path("django.request"),
+        DJANGO,
     ),
     Talkative(
         "django.sql",
@@ -142,7 +146,8 @@ LOGGERS = (
         "SQL statements with their parameters, while DEBUG",
         ("(%.3f) %s", lambda application: (0.1, TRACER)),
         quieter("django.db.backends", "INFO"),
+        DJANGO,
     ),
 )
 
-DOORS = tuple(Door(each.id, each.libraries, each.leaks, each.fix, each.look) for each in LOGGERS)
+DOORS = tuple(Door(each.id, each.libraries, each.leaks, each.fix, each.look, better=each.better) for each in LOGGERS)

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from aegis_cli.leaks.application import Application
-from aegis_cli.leaks.model import Door, Opening
+from aegis_cli.leaks.model import Door, Opening, Reach
+from aegis_cli.leaks.remedies import OPENTELEMETRY
 
 
 def attributes(application: Application) -> Iterable[Opening] | None:
-    """Providers that send spans with attributes (URLs, statements, whatever was set), and no processor of Aegis's."""
+    """Providers that hand spans with attributes (URLs, statements, whatever was set) to an exporter as they are."""
     found = application.instances(application.module("opentelemetry.sdk.trace").TracerProvider)
     sending = [(each, _processors(each)) for each in found]
     sending = [(each, processors) for each, processors in sending if processors]
@@ -17,13 +18,19 @@ def attributes(application: Application) -> Iterable[Opening] | None:
     return [
         Opening(application.name_of(each, "a TracerProvider"))
         for each, processors in sending
-        if each._span_limits.max_span_attributes != 0
-        and not any(type(processor).__module__.startswith("aegis_") for processor in processors)
+        if each._span_limits.max_span_attributes != 0 and not all(_redacts(processor) for processor in processors)
     ]
 
 
 def _processors(provider: Any) -> tuple[Any, ...]:
-    return tuple(provider._active_span_processor._span_processors)
+    """Those that may send; ours by themselves send nothing."""
+    processors = provider._active_span_processor._span_processors
+    return tuple(each for each in processors if not type(each).__module__.startswith("aegis_"))
+
+
+def _redacts(processor: Any) -> bool:
+    """Whether what it exports to is `aegis_opentelemetry.RedactingSpanExporter`."""
+    return type(getattr(processor, "span_exporter", None)).__module__.startswith("aegis_opentelemetry")
 
 
 DOORS = (
@@ -33,5 +40,7 @@ DOORS = (
         "attributes of spans: URLs, statements, whatever was set",
         "span_limits=SpanLimits(max_span_attributes=0, max_event_attributes=0)",
         attributes,
+        Reach.SERVICES,
+        OPENTELEMETRY,
     ),
 )

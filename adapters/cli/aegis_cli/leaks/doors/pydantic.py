@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterable
 
 from aegis_cli.leaks.application import Application, OwnClass
-from aegis_cli.leaks.model import Door, Opening
+from aegis_cli.leaks.model import Door, Opening, Reach
 
 
 def _models(application: Application) -> list[OwnClass]:
@@ -41,7 +41,7 @@ def serializer_warnings(application: Application) -> Iterable[Opening] | None:
 
 
 DOORS = (
-    Door("pydantic.errors", ("pydantic",), "inputs in the text of a ValidationError", "@guarded", errors),
+    Door("pydantic.errors", ("pydantic",), "inputs in the text of a ValidationError", "@guarded", errors, Reach.CODE),
     Door(
         "pydantic.serializer-warnings",
         ("pydantic",),

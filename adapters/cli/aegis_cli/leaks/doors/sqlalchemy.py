@@ -7,6 +7,7 @@ from typing import Any
 from aegis_cli.leaks.application import Application
 from aegis_cli.leaks.lines import TRACER, handlers_of
 from aegis_cli.leaks.model import Door, Opening
+from aegis_cli.leaks.remedies import SQLALCHEMY
 
 
 def _engines(application: Application) -> list[tuple[Any, str]]:
@@ -67,6 +68,7 @@ DOORS = (
         "statement parameters in the text of database errors",
         "hide_parameters=True",
         parameters,
+        better=SQLALCHEMY,
     ),
     Door(
         "sqlalchemy.echo",
@@ -74,6 +76,14 @@ DOORS = (
         "statement parameters in the log",
         "hide_parameters=True",
         echoed,
+        better=SQLALCHEMY,
     ),
-    Door("sqlalchemy.rows", ("sqlalchemy.engine",), "rows that were read, in the log", "echo=False", rows),
+    Door(
+        "sqlalchemy.rows",
+        ("sqlalchemy.engine",),
+        "rows that were read, in the log",
+        "echo=False",
+        rows,
+        better=SQLALCHEMY,
+    ),
 )

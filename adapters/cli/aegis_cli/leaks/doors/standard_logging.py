@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 from aegis_cli.leaks.application import Application, redacts
 from aegis_cli.leaks.model import Door, Opening
-
-INSTALL = "install_logging()"
+from aegis_cli.leaks.remedies import LOGGING
 
 
 def handlers_without_redaction(application: Application) -> Iterable[Opening]:
@@ -22,7 +21,7 @@ def handlers_without_redaction(application: Application) -> Iterable[Opening]:
             seen.add(id(handler))
             written += 1
             if not redacts(handler):
-                yield Opening(f'logger "{logger.name}", {type(handler).__name__}')
+                yield Opening(f'{type(handler).__name__} of logger "{logger.name}"')
     if not written and logging.lastResort is not None and not redacts(logging.lastResort):
         yield Opening("warnings and errors on standard error, for no handler is configured")
 
@@ -38,7 +37,7 @@ DOORS = (
         "logging.unredacted",
         (),
         "log lines: marked objects, extras, texts of exceptions",
-        INSTALL,
+        LOGGING.line,
         handlers_without_redaction,
     ),
     Door(
@@ -47,5 +46,6 @@ DOORS = (
         "arguments of a log call that does not fit its message are printed to standard error",
         "logging.raiseExceptions = False",
         failed_records,
+        better=LOGGING,
     ),
 )

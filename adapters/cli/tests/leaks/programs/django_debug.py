@@ -14,6 +14,7 @@ def latest(request: HttpRequest) -> HttpResponse:
 urlpatterns = [path("latest", latest)]
 
 settings.configure(
+    # ADAPTER,
     DEBUG=True,  # OPEN
     # FIX,
     SECRET_KEY="of tests",

@@ -15,6 +15,7 @@ def latest(request: HttpRequest) -> HttpResponse:
 urlpatterns = [path("latest", latest)]
 
 settings.configure(
+    # ADAPTER,
     SECRET_KEY="of tests",
     ROOT_URLCONF=__name__,
     ALLOWED_HOSTS=["testserver"],

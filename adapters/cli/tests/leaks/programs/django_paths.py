@@ -7,7 +7,11 @@ from django.core.wsgi import get_wsgi_application
 
 logging.basicConfig(level=logging.INFO)
 urlpatterns: list[object] = []
-settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["testserver"])
+settings.configure(
+    # ADAPTER,
+    ROOT_URLCONF=__name__,
+    ALLOWED_HOSTS=["testserver"],
+)
 django.setup()
 application = get_wsgi_application()
 # FIX

@@ -5,6 +5,7 @@ import django
 from django.conf import settings
 
 settings.configure(
+    # ADAPTER,
     DEBUG=True,
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     LOGGING={

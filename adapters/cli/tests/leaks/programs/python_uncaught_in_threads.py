@@ -1,10 +1,8 @@
-import logging
 import sys
 import threading
 
-from aegis_core import install_logging
+from aegis_core import install_excepthook
 
-install_logging()
 # FIX
 
 

@@ -1,9 +1,7 @@
-import logging
 import sys
 
-from aegis_core import install_logging
+from aegis_core import install_excepthook
 
-install_logging()
 # FIX
 
 

@@ -6,12 +6,13 @@ from _sentry import OPTIONS
 from fastapi import Body, FastAPI
 from starlette.testclient import TestClient
 
-sentry_sdk.init(
+sentry_sdk.init(  # REPLACED
     **OPTIONS,
     include_local_variables=False,
     max_breadcrumbs=0,
     # FIX,
 )
+# ADAPTER **OPTIONS
 app = FastAPI()
 
 

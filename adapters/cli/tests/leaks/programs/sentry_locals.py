@@ -3,11 +3,12 @@ import sys
 import sentry_sdk
 from _sentry import OPTIONS
 
-sentry_sdk.init(
+sentry_sdk.init(  # REPLACED
     **OPTIONS,
     max_breadcrumbs=0,
     # FIX,
 )
+# ADAPTER **OPTIONS
 
 
 def admit(mrn: str) -> None:

@@ -4,12 +4,13 @@ import sys
 import sentry_sdk
 from _sentry import OPTIONS
 
-sentry_sdk.init(
+sentry_sdk.init(  # REPLACED
     **OPTIONS,
     include_local_variables=False,
     max_breadcrumbs=0,
     # FIX,
 )
+# ADAPTER **OPTIONS
 
 if __name__ == "__main__":
     logging.getLogger("ward").addHandler(logging.NullHandler())

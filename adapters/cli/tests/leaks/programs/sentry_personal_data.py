@@ -6,7 +6,7 @@ from _sentry import OPTIONS
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-sentry_sdk.init(
+sentry_sdk.init(  # REPLACED
     **OPTIONS,
     include_local_variables=False,
     max_request_body_size="never",
@@ -14,6 +14,7 @@ sentry_sdk.init(
     send_default_pii=True,  # OPEN
     # FIX,
 )
+# ADAPTER **OPTIONS
 app = FastAPI()
 
 

@@ -7,6 +7,7 @@ engine = create_engine(
     echo=True,
     # FIX,
 )
+# ADAPTER
 
 if __name__ == "__main__":
     with engine.connect() as connection:

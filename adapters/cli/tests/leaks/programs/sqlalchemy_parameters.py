@@ -7,6 +7,7 @@ engine = create_engine(
     "sqlite://",
     # FIX,
 )
+# ADAPTER
 
 if __name__ == "__main__":
     try:

@@ -9,6 +9,7 @@ engine = create_async_engine(
     "sqlite+aiosqlite://",
     # FIX,
 )
+# ADAPTER
 
 
 async def main() -> None:

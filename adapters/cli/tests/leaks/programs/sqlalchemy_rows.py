@@ -8,6 +8,7 @@ engine = create_engine(
     echo="debug",  # OPEN
     # FIX,
 )
+# ADAPTER
 
 if __name__ == "__main__":
     with engine.connect() as connection:

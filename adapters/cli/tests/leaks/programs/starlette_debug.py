@@ -7,6 +7,7 @@ app = FastAPI(
     debug=True,  # OPEN
     # FIX,
 )
+# ADAPTER
 
 
 @app.get("/latest")
