@@ -5,6 +5,8 @@ from typing import Any
 from sqlalchemy import Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DontWrapMixin
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator
 
 from aegis_core import AegisError, ErrorCode
@@ -32,6 +34,10 @@ class SealedText(TypeDecorator[str]):
             "that to a session, or use `insert(Class)` with a list",
             operation="sqlalchemy.sealed",
         )
+
+    def coerce_compared_value(self, op: OperatorType | None, value: Any) -> Any:
+        """What a text is compared with has to be sealed, too; a pattern, as for the id of a key, does not."""
+        return self.impl_instance if op in (operators.like_op, operators.not_like_op) else self
 
     def _may_pass(self, value: str) -> bool:
         return is_sealed(value)

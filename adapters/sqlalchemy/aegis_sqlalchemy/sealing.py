@@ -25,6 +25,7 @@ def sealed(
     subject: str | None = None,
     row: str | None = None,
     token: Callable[[str], str] | None = None,
+    column: str | None = None,
     place: str | None = None,
     nullable: bool = True,
 ) -> Mapped[Any]:
@@ -38,11 +39,14 @@ def sealed(
             value opens in no other row. None: it does in another row of the same subject.
         token: the spelling under which the value is searched for, as ``str.strip``; ``str``: as it is. There is a
             second column then, of tokens.
+        column: its name, if that is not the attribute's.
         place: what stands for table and column, once one of them was renamed: the former names, ``patient.ssn``.
     """
     if not hasattr(hybrid_property, "bulk_dml"):  # before 2.1 bulk inserts leave out what they are told of a hybrid
         raise UnsupportedCapability("bulk_dml", adapter="sqlalchemy", operation="sqlalchemy.sealed")
-    made: Any = Sealed(data_class, subject=subject, row=row, spelling=token, place=place, nullable=nullable)
+    made: Any = Sealed(
+        data_class, subject=subject, row=row, spelling=token, column=column, place=place, nullable=nullable
+    )
     return made  # type: ignore[no-any-return]
 
 
@@ -57,6 +61,7 @@ class Sealed(hybrid_property[Any]):
         subject: str | None,
         row: str | None,
         spelling: Callable[[str], str] | None,
+        column: str | None,
         place: str | None,
         nullable: bool,
     ) -> None:
@@ -67,16 +72,18 @@ class Sealed(hybrid_property[Any]):
         self._subject = subject
         self._row = row
         self._spelling = spelling
+        self._column = column
         self._given_place = place
         self._nullable = nullable
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.__name__ = name
         self._box, self._token = f"_{name}", f"_{name}_token"
+        self._column = column = self._column or name
         info = {"aegis": self.data_class}
-        setattr(owner, self._box, mapped_column(name, SealedText(), nullable=self._nullable, info=info))
+        setattr(owner, self._box, mapped_column(column, SealedText(), nullable=self._nullable, info=info))
         if self._spelling is not None:
-            setattr(owner, self._token, mapped_column(f"{name}_token", TokenText(), index=True, info=info))
+            setattr(owner, self._token, mapped_column(f"{column}_token", TokenText(), index=True, info=info))
         event.listen(owner, "mapper_configured", self._watch, propagate=True)
         event.listen(owner, "before_insert", self._seal, propagate=True)
         event.listen(owner, "before_update", self._seal, propagate=True)
@@ -200,7 +207,7 @@ class Sealed(hybrid_property[Any]):
         return inspect(cls).columns[self._box].table
 
     def _place(self, table: Any) -> str:
-        return self._given_place or f"{table.name}.{self.__name__}"
+        return self._given_place or f"{table.name}.{self._column}"
 
     def _watch(self, mapper: Mapper[Any], cls: type) -> None:
         """Learn the attribute's name; have SQLAlchemy keep what the value is bound to, whatever is loaded by then."""

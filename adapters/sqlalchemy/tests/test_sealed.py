@@ -28,6 +28,7 @@ from aegis_core import (
     marks_of,
     redacted,
 )
+from aegis_core.crypto import column_context, open_column, sealing_key
 from aegis_core.local.memory.keys import MemoryVault
 from aegis_core.local.memory.state import MemoryState
 from aegis_sqlalchemy import install, seal_with, sealed
@@ -66,6 +67,7 @@ class Laboratory(Base):
     __tablename__ = "laboratory"
     id: Mapped[int] = mapped_column(primary_key=True)
     password: Mapped[str] = sealed(SECRET.PASSWORD, nullable=False)
+    login: Mapped[str | None] = sealed(SECRET.PASSWORD, column="account", place="lab.account", token=str)
 
 
 @pytest.fixture
@@ -335,6 +337,19 @@ def test_what_is_nobodys_is_sealed_with_the_tenants_key(sessions):
         with pytest.raises(DBAPIError):
             session.add(Laboratory())
             session.flush()
+
+
+def test_a_renamed_column_opens_by_its_former_name(sessions, ring):
+    assert {"account", "account_token"} <= set(Laboratory.__table__.columns.keys())
+    with sessions.begin() as session:
+        session.add(Laboratory(password="p4ss", login="lab-1"))
+    with sessions() as session:
+        assert session.scalars(select(Laboratory).where(Laboratory.login == "lab-1")).one().login == "lab-1"
+        (box,) = stored(session, "account", "laboratory")
+        key = ring.key(sealing_key(box))
+        assert open_column(key, box, context=column_context("lab.account")) == "lab-1"
+        under = Laboratory._login.like(f"aegis1:{key.id}:%")  # what is still sealed with that key
+        assert session.scalars(select(Laboratory).where(under)).one().login == "lab-1"
 
 
 def test_an_object_holds_no_value_and_logs_erase_it(sessions, caplog):
