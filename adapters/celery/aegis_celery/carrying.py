@@ -27,10 +27,10 @@ class Carrying(AMQP):
 
     def as_task_v2(self, task_id: str, name: str, *args: Any, **options: Any) -> task_message:
         """Celery calls this for every message of a task, those of retries, chains, groups and chords among them."""
-        if self.is_sealed and options.get("serializer") not in {None, NAME}:
+        if self.is_sealed and (options.get("serializer") or self.app.conf.task_serializer) != NAME:
             raise AegisError(
                 ErrorCode.INVALID_ARGUMENT,
-                f"the messages of {name} are sealed: leave its serializer out",
+                f"the messages of {name} are sealed: leave its serializer out, and change no settings after install",
                 operation="celery.publish",
             )
         # A message that is sent again, for a worker that was lost, has its opened context among its headers.

@@ -8,10 +8,16 @@ from aegis_core import scrub
 
 WITHHELD: Final = "[withheld]"
 _LOGGERS: Final = (
+    "celery.app.builtins",
     "celery.app.trace",
     "celery.backends.base",
+    "celery.backends.redis",
+    "celery.beat",
     "celery.pool",
+    "celery.utils.dispatch.signal",
+    "celery.worker",
     "celery.worker.consumer.consumer",
+    "celery.worker.pidbox",
     "celery.worker.request",
     "celery.worker.strategy",
 )
@@ -21,6 +27,7 @@ _CUT: Final = (
     ("Received and deleted unknown message", "Received and deleted a message that is no task's.", 0),
     ("Received unregistered task", "Received a message for a task that is not registered: %s. It was discarded.", 1),
     ("Received invalid task message", "Received an invalid message, which was discarded: %r.", 1),
+    ("Couldn't convert ETA", "A task's ETA is no time.", 0),
     ("Can't decode message body", "Can't open a message: %r [type:%r encoding:%r].", 3),
     ("TaskPool: Apply", "TaskPool: Apply %s", 1),
 )

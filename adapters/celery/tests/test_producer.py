@@ -97,6 +97,16 @@ def test_another_serializer_for_one_task_is_refused_by_name(app):
         plain.delay("HN-00042")
 
 
+def test_settings_that_are_read_after_install_cannot_unseal_what_is_sent(app, aegis):
+    @app.task(name="ward.remind")
+    def remind(mrn): ...
+
+    assert app.conf.task_serializer == sealing.NAME
+    app.config_from_object({"broker_url": "memory://"})  # forgets what was set before
+    with pytest.raises(AegisError, match="change no settings after install"):
+        remind.delay("HN-00042")
+
+
 def test_the_old_protocol_is_refused(aegis):
     made = Celery("old", set_as_current=False)
     made.conf.task_protocol = 1

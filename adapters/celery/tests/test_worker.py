@@ -11,8 +11,13 @@ sent = [remind.delay(PATIENT, at=mrn), fails.delay(PATIENT), tries.delay(PATIENT
         noted.delay(mrn), remind.apply_async((PATIENT,), countdown=0.2)]
 assert sent[0].get(timeout=30) == {"reminded": PATIENT}
 assert sent[5].get(timeout=30) == {"reminded": PATIENT}
-errors = [repr(each.get(timeout=30, propagate=False)) for each in sent[1:5]]
-print(json.dumps([*errors, *(each.traceback for each in sent[1:5])]))
+asked.delay("on_retry", PATIENT)  # not every pool has an answer then
+for name in ("on_success", "after_return"):
+    asked.delay(name, PATIENT).get(timeout=30)
+sent = [*sent[1:5], asked.delay("before_start", PATIENT)]
+errors = [repr(each.get(timeout=30, propagate=False)) for each in sent]
+asked.delay("on_failure", PATIENT)  # the end of a solo worker
+print(json.dumps([*errors, *(each.traceback for each in sent)]))
 """
 POOLS = [("--pool", "prefork", "-c", "2"), ("--pool", "threads", "-c", "2"), ("--pool", "solo")]
 ACTING = """
@@ -30,13 +35,19 @@ def patient(phi_canary):
 def test_nothing_of_a_task_is_told_anywhere(pool, worker, produce, broker, phi_canary):
     running = worker(*pool)
     told = produce(patient(phi_canary) + SENT)
+    running.says(", in on_failure")
     log = running.stop()
     written = broker.written()
     phi_canary.assert_absent(log, told, written)
     errors = json.loads(told)
-    for error in errors[:4]:
+    for error in errors[:5]:
         assert error.startswith("LookupError(")
-    assert "in fails" in errors[4]
+    assert "in fails" in errors[5]
+    assert "in before_start" in errors[9]
+    assert ", in on_retry" in log
+    assert "on_success handler raised" in log
+    assert "after_return handler raised" in log
+    assert "Signal handler <function listens" in log
     assert "clinic.remind" in log
     assert "succeeded" in log
     assert b"task-succeeded" in written  # events were sent

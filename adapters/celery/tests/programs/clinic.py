@@ -9,6 +9,7 @@ from typing import ClassVar
 import anyio
 import attrs
 from celery import Celery, Task
+from celery.signals import task_prerun
 
 from aegis_celery import install
 from aegis_core import Aegis, AuditEvent, Principal, Purpose, acting, current
@@ -103,6 +104,44 @@ class Noting(Task):
 @app.task(base=Noting)
 def noted(patient):
     return None
+
+
+class Asked(Task):
+    """What Celery asks of it before and after its function raises, too."""
+
+    def before_start(self, task_id, args, kwargs):
+        self.tell("before_start", args)
+
+    def on_success(self, retval, task_id, args, kwargs):
+        self.tell("on_success", args)
+
+    def on_retry(self, exc, task_id, args, kwargs, einfo):
+        self.tell("on_retry", args)
+
+    def on_failure(self, exc, task_id, args, kwargs, einfo):
+        self.tell("on_failure", args)
+
+    def after_return(self, status, retval, task_id, args, kwargs, einfo):
+        self.tell("after_return", args)
+
+    def tell(self, name, args):
+        logging.getLogger(__name__).warning("is asked: %s", name)
+        if args[0] == name:
+            raise LookupError(f"{name} of {args}")
+
+
+@app.task(base=Asked, bind=True, max_retries=1)
+def asked(self, where, patient):
+    if where == "on_retry":
+        raise self.retry(countdown=0)
+    if where == "on_failure":
+        raise LookupError(patient)
+
+
+@task_prerun.connect
+def listens(task, args, **_):
+    if task.name == "clinic.noted":
+        raise LookupError(args)
 
 
 @app.task
