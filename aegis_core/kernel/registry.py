@@ -22,6 +22,17 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+#: Entry-point group → scheme → the distribution of this house that brings its adapter.
+DISTRIBUTIONS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "aegis.storage": {"s3": "aegis-health-s3"},
+        "aegis.audit": {"postgresql": "aegis-health-postgres"},
+        "aegis.state": {"postgresql": "aegis-health-postgres"},
+        "aegis.keys": {"awskms": "aegis-health-s3", "vault": "aegis-health-vault"},
+        "aegis.notification": dict.fromkeys(("smtp", "smtp+starttls", "smtps"), "aegis-health-smtp"),
+    }
+)
+
 
 class EntryPointLike(Protocol):
     """What we need of `importlib.metadata.EntryPoint`."""
@@ -65,7 +76,8 @@ class Registry:
         installed = self._group(kind)
         if url.scheme in installed:
             return None
-        meant = did_you_mean(url.scheme, installed)
+        distribution = DISTRIBUTIONS.get(GROUPS[kind], {}).get(url.scheme)
+        meant = f"pip install {distribution};" if distribution else did_you_mean(url.scheme, installed)
         there = f"installed: {', '.join(sorted(installed)) or 'none'}"
         return Problem(
             setting,

@@ -8,6 +8,7 @@ from importlib.metadata import packages_distributions
 
 import pytest
 
+from aegis_core.kernel.registry import DISTRIBUTIONS
 from tests.architecture.tree import ROOT
 
 ADAPTERS = sorted(file.parent for file in ROOT.glob("adapters/*/pyproject.toml"))
@@ -78,3 +79,13 @@ def test_what_it_imports_comes_along_and_nothing_else(folder, project):
         else:
             needed.add(COMES_WITH[module])
     assert declared == needed, "these are dependencies and nothing imports them"
+
+
+def test_the_core_knows_which_distribution_brings_a_scheme():
+    brought = {}
+    for folder in ADAPTERS:
+        project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+        for group, points in project.get("entry-points", {}).items():
+            if group.startswith("aegis.") and folder.name != "_template":
+                brought.setdefault(group, {}).update(dict.fromkeys(points, project["name"]))
+    assert brought == DISTRIBUTIONS

@@ -78,6 +78,17 @@ def test_a_missing_environment_is_one_problem_of_its_own():
     assert "no default" in problems({})["AEGIS_ENV"].hint
 
 
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_beside_a_trail_that_was_handed_over_the_state_is_no_other_trails(environment):
+    environ = {"AEGIS_ENV": environment, "AEGIS_ORIGIN": "clinic.example/audit"}
+    given = ("audit", "keys", "subject_keys")
+    (problem,) = Settings.examine(environ, only=["audit"], given=given)[1]
+    assert (problem.setting, problem.expected) == ("AEGIS_STATE", "is missing")
+    assert "hand over state=" in problem.hint
+    assert not Settings.examine(environ, only=["audit"], given=(*given, "state"))[1]
+    assert not Settings.examine({**environ, "AEGIS_STATE": "file:///s"}, only=["audit"], given=given)[1]
+
+
 def test_state_lies_beside_the_trail_unless_named():
     settings = Settings.read(DEVELOPMENT | {"AEGIS_AUDIT": "sqlite:a.db"})
     assert settings.ports["state"].url == ServiceUrl.parse("sqlite:a.db")
@@ -177,6 +188,18 @@ def test_with_a_registry_unknown_schemes_are_told_with_what_is_installed():
     )
     assert "no state can lie" in found["AEGIS_STATE"].expected
     assert len(found) == 2
+
+
+def test_a_scheme_of_ours_that_is_not_installed_is_told_with_its_distribution():
+    installed = registry(
+        storage=[Point("file", None)], audit=[Point("file", None)], state=[Point("file", None)],
+        keys=[Point("file", None)], notification=[Point("eml", None)], log=[Point("console", None)],
+    )  # fmt: skip
+    found = problems(DEVELOPMENT | {"AEGIS_AUDIT": "postgresql://a@b/c", "AEGIS_STATE": "file:x"}, registry=installed)
+    assert str(found["AEGIS_AUDIT"]) == (
+        'AEGIS_AUDIT: no adapter for the scheme "postgresql" (pip install aegis-health-postgres; installed: file)'
+        " [from the environment]"
+    )
 
 
 def test_named_stores_and_tenants():
