@@ -12,9 +12,13 @@ from tests.corpus.values import KINDS, Values
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_nothing_leaks_but_what_the_guide_names_and_without_protection_everything_does(app, tmp_path):
+def test_nothing_leaks_but_what_the_guide_names_and_without_protection_everything_does(app, aegis_server, tmp_path):
+    needed = APPS[app].server
+    server = aegis_server(needed).endpoint.url if needed else ""
     told = f"CORPUS_SEED={cases.SEED}"
-    protected, bare = (run(app, tmp_path / name, is_bare=name == "bare") for name in ("protected", "bare"))
+    protected, bare = (
+        run(app, tmp_path / name, is_bare=name == "bare", server=server) for name in ("protected", "bare")
+    )
 
     for each in (protected, bare):
         left = Counter(case.carrier for id_, case in each.cases.items() if id_ not in each.carried)

@@ -18,13 +18,12 @@ def serve(command: Sequence[str], written: Path, environ: Mapping[str, str]) -> 
     Returns:
         The ids of the cases that were carried.
     """
-    told = written.parent / "cases.json"
     with socket.create_server(("127.0.0.1", 0)) as listening, (written / "server.log").open("wb") as log:
         port, number = listening.getsockname()[1], listening.fileno()
         process = subprocess.Popen(
             [word.format(fd=number) for word in command],
             cwd=written,
-            env={**environ, "CORPUS_CASES": str(told), "CORPUS_SOCKET": str(number)},
+            env={**environ, "CORPUS_SOCKET": str(number)},
             stdout=log,
             stderr=log,
             pass_fds=[number],
@@ -33,7 +32,9 @@ def serve(command: Sequence[str], written: Path, environ: Mapping[str, str]) -> 
         try:
             started, _ = _answer(port, Sent("GET", "/find", 200))  # waits in the socket's queue until somebody takes it
             assert started == 200, (written / "server.log").read_text()
-            answers = {case: _answer(port, _request(case)) for case in cases.read(told).values()}
+            answers = {
+                case: _answer(port, _request(case)) for case in cases.read(Path(environ["CORPUS_CASES"])).values()
+            }
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)
