@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from aegis_core.marks.guard import guarded as guarded
     from aegis_core.marks.handlers import install_logging as install_logging
     from aegis_core.marks.hooks import install_excepthook as install_excepthook
+    from aegis_core.marks.loguru import redact_loguru as redact_loguru
     from aegis_core.marks.port import Redactor as Redactor
     from aegis_core.marks.purpose import Purpose as Purpose
     from aegis_core.marks.redaction import Redaction as Redaction
@@ -182,6 +183,7 @@ __all__ = [
     "marks_of",
     "mask",
     "redact_event",
+    "redact_loguru",
     "redacted",
     "scrub",
     "to_headers",
@@ -276,6 +278,7 @@ _NAMES = {
     "marks_of": "aegis_core.marks.shapes",
     "mask": "aegis_core.marks.redactors",
     "redact_event": "aegis_core.marks.redaction",
+    "redact_loguru": "aegis_core.marks.loguru",
     "redacted": "aegis_core.marks.redaction",
     "scrub": "aegis_core.marks.scrubbing",
     "to_headers": "aegis_core.kernel.carriers",

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from aegis_core.marks.handlers import redacting_handler as redacting_handler
     from aegis_core.marks.hooks import install_excepthook as install_excepthook
     from aegis_core.marks.hooks import report_loop_error as report_loop_error
+    from aegis_core.marks.loguru import redact_loguru as redact_loguru
     from aegis_core.marks.port import Redactor as Redactor
     from aegis_core.marks.purpose import Purpose as Purpose
     from aegis_core.marks.redaction import Redaction as Redaction
@@ -129,6 +130,7 @@ __all__ = [
     "mask",
     "origin_of",
     "redact_event",
+    "redact_loguru",
     "redact_record",
     "redacted",
     "redacting",
@@ -200,6 +202,7 @@ __getattr__, __dir__ = lazy(
         "mask": ".redactors",
         "origin_of": ".addresses",
         "redact_event": ".redaction",
+        "redact_loguru": ".loguru",
         "redact_record": ".handlers",
         "redacted": ".redaction",
         "redacting": ".handlers",

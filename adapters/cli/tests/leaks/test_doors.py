@@ -85,7 +85,7 @@ def fixed(source: str, line: str) -> str:
 
 #: What a program that has an adapter has beside the line.
 PREPARED = {
-    "aegis-health-core": "from aegis_core import install_logging",
+    "aegis-health-core": "from aegis_core import install_logging, redact_loguru",
     "aegis-health-celery": "import aegis_celery; from aegis_core import Aegis; "
     "from aegis_core.blocking import PerProcess; aegis = PerProcess(Aegis())",
     "aegis-health-django": "",
