@@ -178,7 +178,9 @@ class _Reader:
         for kind in _VARIABLES:
             if kind in given:
                 continue
-            located = self.port(kind, needed=kind in needed, local=environment != "production", ports=ports)
+            located = self.port(
+                kind, needed=kind in needed, local=environment != "production", ports=ports, given=given
+            )
             if located is not None:
                 ports[kind] = located
         named, tenants = self.further("storage", _STORES) if "storage" in only else ({}, {})
@@ -252,6 +254,7 @@ class _Reader:
         needed: bool,
         local: bool,
         ports: Mapping[PortKind, Located],
+        given: Collection[PortKind],
     ) -> Located | None:
         variable, default = _VARIABLES[kind]
         text = self.environ.get(variable)
@@ -262,6 +265,10 @@ class _Reader:
         if kind == "state" and "audit" in ports:
             self.sources[variable] = "default"
             return self.beside_the_trail(variable, ports["audit"])
+        if kind == "state" and "audit" in given:
+            # What was signed of another trail, at a place of its own, would say of this one that it lost entries.
+            self.problem(variable, "is missing", hint="hand over state= beside audit=: it holds what was signed of it")
+            return None
         if kind == "state":
             if not local:
                 self.problem(variable, "is missing", hint="or name AEGIS_AUDIT, beside which it lies by default")
