@@ -23,6 +23,7 @@ from tools.guides import blocks_of, installs_of, program_of, sections_of, with_w
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "guides" / "ten-lines.md"
+TESTING = ROOT / "docs" / "guides" / "testing.md"
 LEAKY = ROOT / "examples" / "leaky"
 DRIVING = ("celery", "django", "fastapi", "flask", "opentelemetry", "sentry", "sqlalchemy")
 ASSETS = ROOT / "docs" / "assets"
@@ -69,10 +70,27 @@ def guide_walks() -> Iterator[Walk]:
             yield Walk(f"ten-lines/{section.name}", tuple(installs), {"program.py": program}, (step,))
 
 
+def testing_walk() -> Walk:
+    """Each block of the guide of tests as the file that it is; of one that fails the page shows how."""
+    text = TESTING.read_text(encoding="utf-8")
+    blocks = blocks_of(text)
+    files: dict[str, str] = {}
+    steps: list[Step] = []
+    for block in blocks:
+        if block.kind == "python":
+            file = f"test_{len(files) + 1}.py"
+            files[file] = block.text
+            steps.append(Step(("python", "-I", "-m", "pytest", "-q", file), "… passed in …"))
+        else:
+            steps[-1] = Step(steps[-1].command, f"…{block.text.strip()}…1 failed, … passed in …", code=1)
+    return Walk("testing", installs_of(text), files, tuple(steps))
+
+
 def readme_walks() -> Iterator[Walk]:
-    """The application in the README of each adapter for a framework, as it is imported."""
-    for name in DRIVING:
-        text = (ROOT / "adapters" / name / "README.md").read_text(encoding="utf-8")
+    """The application in the README of the core, and of each adapter for a framework, as it is imported."""
+    for name in ("core", *DRIVING):
+        file = ROOT / "README.md" if name == "core" else ROOT / "adapters" / name / "README.md"
+        text = file.read_text(encoding="utf-8")
         blocks = [block.text for block in blocks_of(text) if block.kind == "python"]
         files = {"program.py": "\n".join(blocks)}
         if name == "django":
@@ -81,7 +99,8 @@ def readme_walks() -> Iterator[Walk]:
                 "import os, sys\nsys.path.insert(0, os.getcwd())\nos.environ['DJANGO_SETTINGS_MODULE'] = 'settings'\n"
                 "import django\ndjango.setup()\nimport wards.views\n"
             )
-        yield Walk(f"readme/{name}", installs_of(text), files, (Step(("python", "-I", "-u", "program.py"), ""),))
+        installs = installs_of(text.partition("```python")[0])
+        yield Walk(f"readme/{name}", installs, files, (Step(("python", "-I", "-u", "program.py"), ""),))
 
 
 def leaks_walks() -> Iterator[Walk]:
@@ -184,11 +203,16 @@ def _lines(text: str) -> str:
     )
 
 
+def every_walk() -> list[Walk]:
+    """All of them, in the order in which they are told."""
+    return [*guide_walks(), testing_walk(), *readme_walks(), *leaks_walks()]
+
+
 def main() -> int:
     """See the module."""
     words = [word for word in sys.argv[1:] if word != "--write"]
     write = "--write" in sys.argv
-    every = [*guide_walks(), *readme_walks(), *leaks_walks()]
+    every = every_walk()
     chosen = [walk for walk in every if not words or any(word in walk.name for word in words)]
     if not chosen:
         print("no walk is called so; there are " + ", ".join(walk.name for walk in every), file=sys.stderr)
