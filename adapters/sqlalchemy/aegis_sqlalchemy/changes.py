@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar, Final
 
 import attrs
-from sqlalchemy.orm import InstanceState, Session
+from sqlalchemy.orm import InstanceState
 
 from aegis_core import PHI, AuditEvent
 
@@ -35,14 +35,24 @@ class RowsChanged(AuditEvent):
     count: int  #: rows, as the driver says; -1: it does not say
 
 
-def changes_of(session: Session, state: InstanceState[Any], /) -> RowChanged | None:
-    """The event of one object of a session that was flushed just now; None: nothing of it was written."""
-    if state.obj() in session.deleted:
-        return _event(state, DELETED, ())
-    changed = tuple(key for key in sorted(state.mapper.column_attrs.keys()) if state.attrs[key].history.has_changes())
+def written_to(state: InstanceState[Any], /) -> RowChanged | None:
+    """The event of one object that was flushed just now and is no deleted one; None: nothing of it was written.
+
+    Rows that only join it to others are no object of their own: of them the relationship is named.
+    """
+    mapper = state.mapper
+    joined = (each.key for each in mapper.relationships if each.secondary is not None and not each.viewonly)
+    changed = tuple(
+        key for key in sorted([*mapper.column_attrs.keys(), *joined]) if state.attrs[key].history.has_changes()
+    )
     if not changed:
         return None
     return _event(state, CREATED if state.key is None else CHANGED, changed)
+
+
+def deleted(state: InstanceState[Any], /) -> RowChanged:
+    """The event of one object whose row is gone."""
+    return _event(state, DELETED, ())
 
 
 def _event(state: InstanceState[Any], change: str, fields: tuple[str, ...]) -> RowChanged:

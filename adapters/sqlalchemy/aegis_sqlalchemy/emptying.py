@@ -61,6 +61,8 @@ def _empty_driver(error: BaseException | None, left: int) -> None:
             error.__dict__[name] = None
     if hasattr(error, "__notes__"):
         del error.__notes__
+    if isinstance(error, AttributeError):
+        error.obj = None  # a type that was given something else
     if isinstance(error, UnicodeError):
         _empty_unicode(error)
     codes = [arg for arg in error.args if isinstance(arg, int)]  # MySQL's drivers begin with the server's code

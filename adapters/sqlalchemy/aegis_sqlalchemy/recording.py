@@ -2,15 +2,17 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import ORMExecuteState, Session, scoped_session, sessionmaker
+from sqlalchemy.orm.exc import ObjectDeletedError
 from sqlalchemy.util import await_only
 
 from aegis_core import PHI, AegisError, AuditEvent, AuditTrail, Classified, Context, ErrorCode, blocking, current, using
-from aegis_sqlalchemy.changes import CHANGED, CREATED, DELETED, RowsChanged, changes_of
+from aegis_sqlalchemy.changes import CHANGED, CREATED, DELETED, RowsChanged, deleted, written_to
 
 if TYPE_CHECKING:  # it needs greenlet, which SQLAlchemy brings for its asyncio extra alone
     from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -40,7 +42,9 @@ def record_changes(sessions: Sessions, trail: GivesTrail, /, subjects: Mapping[t
     """
     watched = _Watched(trail, dict(subjects))
     target = _target(sessions)
+    event.listen(target, "before_flush", watched.before_flush)
     event.listen(target, "after_flush", watched.after_flush)
+    event.listen(target, "persistent_to_deleted", watched.persistent_to_deleted)
     event.listen(target, "do_orm_execute", watched.do_orm_execute)
 
 
@@ -58,16 +62,21 @@ class _Watched:
     trail: GivesTrail
     subjects: Mapping[type, str | None]
 
+    def before_flush(self, session: Session, _flush: object, _objects: object) -> None:
+        for going in session.deleted:
+            self._subject(going)  # is loaded as long as the row is there
+
     def after_flush(self, session: Session, _flush: object) -> None:
-        for changed in [*session.new, *session.dirty, *session.deleted]:
-            base = self._watched(type(changed))
-            if base is None:
-                continue
-            state = inspect(changed)
-            found = changes_of(session, state)
-            if found is not None:
-                subject = self.subjects[base]
-                self._record(session, found, state.dict.get(subject) if subject else None)
+        for written in [*session.new, *session.dirty]:
+            if self._watched(type(written)) is not None:
+                found = written_to(inspect(written))
+                if found is not None:
+                    self._record(session, found, self._subject(written))
+
+    def persistent_to_deleted(self, session: Session, gone: Any) -> None:
+        # Also what was taken out of a collection that owns it: such orphans never stand in `session.deleted`.
+        if self._watched(type(gone)) is not None:
+            self._record(session, deleted(inspect(gone)), self._subject(gone))
 
     def do_orm_execute(self, execution: ORMExecuteState) -> Any:
         if not (execution.is_insert or execution.is_update or execution.is_delete):
@@ -83,6 +92,15 @@ class _Watched:
 
     def _watched(self, kind: type) -> type | None:
         return next((base for base in kind.__mro__ if base in self.subjects), None)
+
+    def _subject(self, instance: object) -> object:
+        base = self._watched(type(instance))
+        attribute = self.subjects[base] if base is not None else None
+        if attribute is None:
+            return None
+        with suppress(ObjectDeletedError):  # it was not loaded, and now is no more
+            return getattr(instance, attribute)
+        return None
 
     def _record(self, session: Session, happened: AuditEvent, subject: object) -> None:
         context = current()

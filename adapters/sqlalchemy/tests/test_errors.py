@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 import sqlalchemy
-from sqlalchemy import ForeignKey, String, TypeDecorator, event, text
+from sqlalchemy import ForeignKey, LargeBinary, String, TypeDecorator, bindparam, event, text
 from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -45,6 +45,7 @@ def told(error):
     while seen:
         each = seen.pop()
         lines += [repr(each), repr(vars(each)), repr(pickle.dumps(each)), repr(getattr(each, "object", None))]
+        lines.append(repr(getattr(each, "obj", None)))
         diagnosed = getattr(each, "diag", None)
         lines += [repr(getattr(diagnosed, name, None)) for name in dir(diagnosed) if name[0] != "_"]
         if getattr(each, "pgresult", None):
@@ -106,6 +107,13 @@ def test_a_type_that_refuses_its_value_does_not_quote_it(engine, phi_canary):
         session.add(Patient(mrn="1", number=phi_canary.patient["name"]))
         session.flush()
     assert isinstance(caught.value.orig, ValueError)
+    phi_canary.assert_absent(told(caught.value))
+
+
+def test_a_type_that_asks_its_value_for_what_it_has_not_does_not_keep_it(engine, phi_canary):
+    given = bindparam("name", phi_canary.patient["name"], type_=LargeBinary, literal_execute=True)
+    with engine.connect() as connection, pytest.raises(StatementError) as caught:
+        connection.execute(sqlalchemy.select(given))
     phi_canary.assert_absent(told(caught.value))
 
 

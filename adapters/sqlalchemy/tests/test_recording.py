@@ -5,9 +5,17 @@ from functools import partial
 
 import anyio
 import pytest
-from sqlalchemy import ForeignKey, delete, insert, select, update
+from sqlalchemy import Column, ForeignKey, Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import async_sessionmaker
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, scoped_session, sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    load_only,
+    mapped_column,
+    relationship,
+    scoped_session,
+    sessionmaker,
+)
 
 from aegis_core import AegisError, AuditTrail, ErrorCode, Keyring, Mrn, Principal, Purpose, acting, blocking
 from aegis_core.local.memory.audit import MemoryAudit
@@ -30,6 +38,7 @@ class Report(Base):
     mrn: Mapped[Mrn]
     status: Mapped[str] = mapped_column(default="new")
     lines: Mapped[list["Line"]] = relationship(cascade="all, delete-orphan")
+    notes: Mapped[list["Note"]] = relationship(secondary="reader")
 
 
 class Line(Base):
@@ -41,6 +50,18 @@ class Line(Base):
 class Note(Base):
     __tablename__ = "note"
     id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class Letter(Base):
+    __tablename__ = "letter"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mrn: Mapped[Mrn]
+    status: Mapped[str] = mapped_column(default="new")
+
+
+readers = Table(
+    "reader", Base.metadata, Column("report", ForeignKey("report.id")), Column("note", ForeignKey("note.id"))
+)
 
 
 @pytest.fixture
@@ -63,7 +84,7 @@ def trail(place):
 @pytest.fixture
 def sessions(engine, trail):
     made = sessionmaker(engine)
-    record_changes(made, lambda: trail, {Report: "mrn", Line: None})
+    record_changes(made, lambda: trail, {Report: "mrn", Line: None, Letter: "mrn"})
     return made
 
 
@@ -103,6 +124,38 @@ def test_each_row_is_on_record_with_its_fields_and_no_value(sessions, trail, phi
     assert [each.opened["key"].reveal(Purpose.TREATMENT) for each in trail.entries()] == ["1"] * 4
     phi_canary.assert_absent(place.dumped())
     assert trail.verify().intact
+
+
+def test_whose_row_it_was_is_known_of_what_was_not_loaded_either(sessions, trail):
+    with sessions() as session:
+        session.add_all([Letter(mrn="1"), Letter(mrn="2")])
+        session.commit()
+        letters = session.scalars(select(Letter).order_by(Letter.id).options(load_only(Letter.status))).all()
+        letters[0].status = "sent"
+        session.delete(letters[1])
+        session.commit()
+    assert recorded(trail)[2:] == [("Letter", "changed", "status"), ("Letter", "deleted")]
+    assert whose(trail) == ["1", "2", "1", "2"]
+
+
+def test_what_is_taken_out_of_a_list_is_on_record_as_deleted(sessions, trail):
+    with sessions.begin() as session:
+        session.add(Report(mrn="1", lines=[Line(), Line()]))
+    with sessions.begin() as session:
+        report = session.scalars(select(Report)).one()
+        report.lines.pop()
+    with sessions.begin() as session:
+        session.delete(session.scalars(select(Report)).one())
+    assert sorted(recorded(trail)[3:]) == [("Line", "deleted"), ("Line", "deleted"), ("Report", "deleted")]
+
+
+def test_rows_that_only_join_two_others_are_a_field_of_the_one_that_has_them(sessions, trail):
+    with sessions.begin() as session:
+        session.add(Report(mrn="1", notes=[Note()]))
+    with sessions.begin() as session:
+        report = session.scalars(select(Report)).one()
+        report.notes.clear()
+    assert recorded(trail) == [("Report", "created", "mrn", "notes"), ("Report", "changed", "notes")]
 
 
 def test_what_is_rolled_back_is_on_no_record_to_the_savepoint(sessions, trail):
