@@ -58,6 +58,8 @@ APPS: Final[dict[str, App]] = {
     "django-debug": _served("tests.corpus.apps.django_site"),
     "celery": App(carry_by_queue, "valkey"),
     "sqlite": App(partial(carry_alone, "tests.corpus.apps.sqlalchemy_app")),
+    "sentry": App(partial(carry_alone, "tests.corpus.apps.sentry_app")),
+    "opentelemetry": App(partial(carry_alone, "tests.corpus.apps.opentelemetry_app")),
     "postgresql": App(partial(carry_alone, "tests.corpus.apps.sqlalchemy_app"), "postgres"),
 }
 
