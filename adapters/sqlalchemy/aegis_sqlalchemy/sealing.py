@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import event, inspect
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, Mapper, mapped_column
+from sqlalchemy.orm import LoaderCallableStatus, Mapped, Mapper, mapped_column
 
 from aegis_core import Classified, DataClass, Purpose, UnsupportedCapability, current, mark
 from aegis_core.crypto import column_context, column_token, open_column, seal_column, sealing_key
@@ -119,11 +119,14 @@ class Sealed(hybrid_property[Any]):
             setattr(target, self._token, token)
 
     def _moved(self, target: Any) -> Classified[str] | None:
-        """The value, if what it is bound to changed; None: it stays sealed as it is."""
+        """The value, if what it is bound to changed or the object is a new row's; None: it stays sealed as it is."""
         state = inspect(target)
-        if not state.persistent or state.committed_state.keys().isdisjoint((self._subject, self._row)):
-            return None
-        if self._bound(target, before=True) == self._bound(target, before=False):
+        if state.persistent:
+            if state.committed_state.keys().isdisjoint((self._subject, self._row)):
+                return None
+            if self._bound(target, before=True) == self._bound(target, before=False):
+                return None
+        elif target.__dict__.get(self._box) is None:
             return None
         value = self._open(target)
         return None if value is None else self._classified(value)
@@ -131,11 +134,14 @@ class Sealed(hybrid_property[Any]):
     def _bound(self, target: Any, *, before: bool) -> tuple[Any, Any]:
         """Subject and row, as they are or as they were before they were changed."""
         known = inspect(target).committed_state if before else {}
-        subject, row = (
-            None if name is None else known[name] if name in known else getattr(target, name)
-            for name in (self._subject, self._row)
-        )
-        return subject, row
+
+        def value(name: str | None) -> Any:
+            former = known.get(name, LoaderCallableStatus.NO_VALUE)
+            if isinstance(former, LoaderCallableStatus):  # not changed, or set for the first time
+                return None if name is None else getattr(target, name)
+            return former
+
+        return value(self._subject), value(self._row)
 
     # --- of a class
 

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, func, insert, select, text, update
+from sqlalchemy import ForeignKey, create_engine, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncAttrs, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, aliased, mapped_column, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, aliased, make_transient, mapped_column, sessionmaker
 from sqlalchemy.pool import StaticPool
 
 from aegis_core import (
@@ -54,6 +54,12 @@ class Patient(Contact, Base):
     mrn: Mapped[Mrn]
     ward: Mapped[str | None]
     national_id: Mapped[str | None] = sealed(PII.NATIONAL_ID, subject="mrn", token=digits)
+
+
+class Inpatient(Patient):
+    __tablename__ = "inpatient"
+    id: Mapped[int] = mapped_column(ForeignKey("patient.id"), primary_key=True)
+    bed: Mapped[str | None] = sealed(PHI.ADDRESS, subject="mrn")
 
 
 class Note(Base):
@@ -165,6 +171,40 @@ def test_whose_number_changes_takes_the_values_along(sessions, ring, is_loaded):
         assert patient.national_id == ID
         ring.shred(Classified("HN-1", PHI.MRN), reason="of tests")
         assert patient.national_id == ID
+
+
+def test_an_object_that_is_added_again_is_sealed_for_the_row_that_it_becomes(sessions):
+    with sessions() as session:
+        patient, note = Patient(mrn="HN-1", national_id=ID), Note(mrn="HN-1", body="x")
+        session.add_all([patient, note])
+        session.flush()
+        session.rollback()
+        patient.mrn = "HN-2"
+        session.add(patient)
+        session.commit()
+        assert session.scalars(select(Patient)).one().national_id == ID
+        session.add(note)
+        session.commit()
+        session.refresh(note)
+        make_transient(note)
+        note.id = uuid4()
+        session.add(note)
+        session.commit()
+        assert [each.body for each in session.scalars(select(Note))] == ["x", "x"]
+        session.add(Patient(mrn="HN-9", _national_id=patient._national_id))
+        refuses(ErrorCode.INTEGRITY, session.flush)
+
+
+def test_classes_that_inherit_seal_what_is_theirs_and_what_they_inherit(sessions):
+    with sessions.begin() as session:
+        session.add_all([Inpatient(mrn="HN-1", national_id=ID, bed="7"), Patient(mrn="HN-2", national_id="2")])
+    with sessions.begin() as session:
+        inpatient = session.scalars(select(Inpatient).where(Inpatient.national_id == ID)).one()
+        assert (inpatient.bed, inpatient.national_id) == ("7", ID)
+        inpatient.mrn = "HN-3"
+    with sessions() as session:
+        read = session.scalars(select(Patient).order_by(Patient.id)).all()
+        assert [each.national_id for each in read] == [ID, "2"]
 
 
 def test_what_changes_beside_it_leaves_the_box_alone(sessions):

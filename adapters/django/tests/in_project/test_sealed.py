@@ -101,6 +101,9 @@ def test_it_is_found_by_its_value_in_any_spelling():
     assert found(Chart.objects.filter(national_id__in=["2", "5"])) == ["HN-2"]
     assert found(Chart.objects.filter(national_id__in=[])) == []
     assert found(Chart.objects.filter(models.Q(national_id="2") | models.Q(mrn="HN-3"))) == ["HN-2", "HN-3"]
+    Chart.objects.filter(mrn="HN-2").first().delete()
+    chart(2, national_id="2", email="a@b.example")
+    assert Chart.objects.get(email="a@b.example").mrn == "HN-2"
     Entry.objects.create(chart=Chart.objects.get(mrn="HN-2"), body="x")
     assert Entry.objects.get(chart__national_id="2").body == "x"
     assert Chart.objects.get_or_create(national_id="2", defaults={"mrn": "HN-9"})[0].mrn == "HN-2"

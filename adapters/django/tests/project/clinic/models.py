@@ -43,6 +43,8 @@ class Chart(models.Model):
     national_id = SealedField(PII.NATIONAL_ID, subject="mrn", token="national_id_token", null=True, blank=True)
     national_id_token = TokenField(digits)
     phone = SealedField(PHI.PHONE, subject="mrn", null=True, blank=True, editable=True, max_length=20)
+    email_token = TokenField()  # before its field
+    email = SealedField(PHI.EMAIL, subject="mrn", token="email_token", null=True)
     ward = models.CharField(max_length=4, default="4B")
 
     def __str__(self):
