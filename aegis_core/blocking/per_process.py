@@ -13,6 +13,7 @@ from aegis_core.blocking.app import Aegis
 from aegis_core.blocking.audit import AuditTrail
 from aegis_core.blocking.crypto import Keyring
 from aegis_core.blocking.notifications import NotificationHub
+from aegis_core.blocking.portal import refuse_on_a_loop
 from aegis_core.blocking.storage import Storage
 from aegis_core.kernel.health import Health
 from aegis_core.observability.logger import Logger
@@ -27,8 +28,8 @@ class PerProcess:
     """The services of `aegis_core.blocking.Aegis`, opened at their first use and closed when the process ends.
 
     Made once, at import. A server that forks its workers after that (gunicorn, uWSGI, Celery) has one open `Aegis` in
-    each: nothing that a parent opened is used in a child. It is safe from threads. An open that fails is tried again
-    at the next use.
+    each: nothing that a parent opened is used in a child. It is safe from threads. An open that fails fails for all who
+    waited for it, and is tried again at the next use.
 
     Arguments:
         aegis: not open, and opened by nobody else.
@@ -42,6 +43,9 @@ class PerProcess:
         self._entered: AbstractContextManager[Aegis] | None = None
         self._opened: Aegis | None = None
         self._closes_at_exit = False
+        #: For who waited meanwhile: one after the other they would wait for as many time-outs.
+        self._failed: Exception | None = None
+        self._failures = 0
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
@@ -56,11 +60,21 @@ class PerProcess:
         opened = self._opened
         if opened is not None:
             return opened
+        refuse_on_a_loop()  # before waiting for who opens it now: a loop would stand still that long
+        seen = self._failures
         with self._lock:
             if self._opened is None:
+                if self._failed is not None and self._failures != seen:
+                    raise self._failed.with_traceback(None)
                 entering = self._aegis.blocking(close_deadline=self._close_deadline)
-                self._opened = entering.__enter__()
+                try:
+                    self._opened = entering.__enter__()
+                except Exception as error:
+                    self._failures += 1
+                    self._failed = error
+                    raise
                 self._entered = entering
+                self._failed = None
                 if not self._closes_at_exit:
                     _at_exit(self.close)
                     self._closes_at_exit = True

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import textwrap
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import attrs
 import pytest
@@ -64,6 +66,73 @@ def test_an_open_that_failed_is_tried_again_at_the_next_use(local, monkeypatch):
     monkeypatch.setenv("AEGIS_ENV", "test")
     aegis.log.info("hello")
     aegis.close()
+
+
+class Unreachable(Aegis):
+    """An Aegis whose opening takes as long as it is told to, and fails."""
+
+    def __init__(self):
+        super().__init__()
+        self.tried, self.asked, self.go_on = 0, threading.Event(), threading.Event()
+
+    @contextmanager
+    def blocking(self, *, close_deadline=10.0):
+        self.tried += 1
+        self.asked.set()
+        assert self.go_on.wait(20)
+        raise AegisError(ErrorCode.UNAVAILABLE, "nobody answers")
+        yield
+
+
+class Counted:
+    """A lock that knows who waits for it."""
+
+    def __init__(self):
+        self.lock, self.waiting = threading.Lock(), threading.Semaphore(0)
+
+    def __enter__(self):
+        self.waiting.release()
+        self.lock.acquire()
+
+    def __exit__(self, *_):
+        self.lock.release()
+
+
+def test_an_open_that_fails_does_so_once_for_all_who_waited_for_it():
+    unreachable = Unreachable()
+    aegis = PerProcess(unreachable)
+    aegis._lock = lock = Counted()
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(lambda: aegis.audit) for _ in range(8)]
+        for _ in waiting:
+            assert lock.waiting.acquire(timeout=20)
+        unreachable.go_on.set()
+        failures = [one.exception() for one in waiting]
+    assert {failure.code for failure in failures} == {ErrorCode.UNAVAILABLE}
+    assert unreachable.tried == 1
+    with pytest.raises(AegisError):
+        _ = aegis.audit
+    assert unreachable.tried == 2
+
+
+def test_a_loop_is_refused_at_once_also_while_a_thread_opens_it():
+    import asyncio
+
+    unreachable = Unreachable()
+    aegis = PerProcess(unreachable)
+
+    async def use():
+        return aegis.audit
+
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(lambda: aegis.audit)
+        assert unreachable.asked.wait(20)
+        with pytest.raises(AegisError) as raised:
+            asyncio.run(use())
+        assert not opening.done()
+        unreachable.go_on.set()
+    assert raised.value.code is ErrorCode.INVALID_ARGUMENT
+    assert opening.exception().code is ErrorCode.UNAVAILABLE
 
 
 def test_after_closing_the_next_use_opens_it_again(local):
