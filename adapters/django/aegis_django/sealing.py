@@ -7,6 +7,7 @@ from uuid import UUID
 from django.core import checks
 from django.db import models
 from django.db.models.signals import class_prepared, post_init, pre_save
+from django.utils.functional import lazy
 
 from aegis_core import PHI, Classified, DataClass, current
 from aegis_core.crypto import column_context, column_token, is_sealed, open_column, seal_column, sealing_key
@@ -59,7 +60,7 @@ class SealedField(TextField):
         editable: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, editable=editable, **kwargs)
+        super().__init__(*args, **{**kwargs, "editable": editable})
         self.data_class = data_class or PHI.UNIQUE_ID
         self.subject, self.row, self.token, self.place = subject, row, token, place
 
@@ -92,7 +93,7 @@ class SealedField(TextField):
                 found.append(checks.Error(f"{option}={name!r} is no field.", obj=self, id="aegis_django.E003"))
         if self.token in known and not isinstance(known[self.token], TokenField):
             found.append(checks.Error(f"token={self.token!r} is no TokenField.", obj=self, id="aegis_django.E003"))
-        if self.unique or self.db_index:
+        if self.unique or getattr(self, "db_index", False):
             hint = "say so of its TokenField"
             found.append(checks.Error("No two boxes are alike.", hint=hint, obj=self, id="aegis_django.E004"))
         return found
@@ -146,7 +147,9 @@ class SealedField(TextField):
     # --- what forms and the admin do, where it is editable
 
     def value_from_object(self, obj: models.Model) -> Any:
-        return getattr(obj, self.name if self.editable else self.attname)
+        held = getattr(obj, self.attname)
+        # Opened when it is shown: `dumpdata` asks for it, too, and does without.
+        return lazy(self.opened, str)(obj) if self.editable and held is not None else held
 
     def clean(self, value: Any, model_instance: models.Model | None) -> Any:
         """Validate what was set; what is sealed already was validated then."""
@@ -171,7 +174,8 @@ class SealedField(TextField):
         if held is None:
             return None
         if isinstance(held, Classified):
-            return revealed(held)
+            pending: str = revealed(held)
+            return pending
         bound = held.bound if isinstance(held, Box) and held.bound is not None else self._bound(instance)
         return open_column(sealing_keys.named(sealing_key(held)), held, context=self._context(bound))
 
@@ -207,7 +211,7 @@ class SealedField(TextField):
         return str(value)
 
     def _attname(self, name: str) -> str:
-        return self.model._meta.get_field(name).attname  # type: ignore[union-attr, no-any-return]
+        return self.model._meta.get_field(name).attname  # type: ignore[union-attr]
 
     def _bound(self, instance: models.Model) -> tuple[object, object]:
         subject, row = (name and getattr(instance, self._attname(name)) for name in (self.subject, self.row))

@@ -1,6 +1,6 @@
 """Where sealed columns have their keys from, for sessions of both colours."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import MetaData
@@ -67,10 +67,11 @@ class Keys:
     def every_index(self) -> list[RingKey]:
         """The keys that tokens were made with; at least one."""
         self.index()
-        return list(self._wait(self._ring.every(KeyPurpose.INDEX, tenant=current().tenant or "")))
+        keys = self._ring.every(KeyPurpose.INDEX, tenant=current().tenant or "")
+        return list(await_only(keys) if self._awaited else keys)
 
-    def _wait(self, given: Any) -> Any:
-        return await_only(given) if self._awaited else given
+    def _wait(self, given: RingKey | Awaitable[RingKey]) -> RingKey:
+        return given if isinstance(given, RingKey) else await_only(given)
 
 
 def _refused(message: str) -> AegisError:

@@ -95,7 +95,8 @@ class Sealed(hybrid_property[Any]):
         if held is None:
             return None
         if isinstance(held, Classified):
-            return _revealed(held)
+            pending: str = _revealed(held)
+            return pending
         table = self._table(type(target))
         context = self._context(table, *self._bound(target, before=True))
         return open_column(Keys(table.metadata).named(sealing_key(held)), held, context=context)
@@ -169,8 +170,8 @@ class Sealed(hybrid_property[Any]):
         if self._spelling is not None:
             mapping[self._token] = token
 
-    def _refuse_update(self, _cls: Any, _value: Any) -> Any:
-        del _value
+    def _refuse_update(self, cls: Any, value: Any) -> Any:
+        del cls, value
         refuse("a statement knows no row to seal for: set the attribute of each object instead")
 
     # --- of both
