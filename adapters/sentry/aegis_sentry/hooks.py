@@ -1,6 +1,7 @@
 """What Sentry's SDK asks before it sends something."""
 
 import logging
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final, TypeAlias, cast
 
@@ -26,10 +27,16 @@ _AS_THEY_ARE: Final = (
         "environment",
         "dist",
     ),
-    *("server_name", "sdk", "modules", "transaction_info", "measurements", "profile", "debug_meta"),
+    *("server_name", "sdk", "modules", "transaction_info", "profile", "debug_meta"),
     *("check_in_id", "monitor_slug", "monitor_config", "status", "duration"),
 )
-_CONTEXTS: Final = frozenset(("runtime", "os", "device", "profile"))
+#: What the SDK and its integrations say of the machine and the program in contexts of these names.
+_CONTEXTS: Final = {
+    "runtime": ("name", "version", "build"),
+    "os": ("name", "version", "build", "kernel_version"),
+    "profile": ("profile_id", "profiler_id"),
+}
+_VARIABLE: Final = re.compile(r"\{\{ ?[\w.]+ ?\}\}")  # the server puts something in its place
 
 
 class Hooks:
@@ -62,7 +69,8 @@ class Hooks:
         attributes = log.get("attributes") or {}
         said = attributes.get("sentry.message.template", log.get("body"))
         told = parts.pick(log, ("severity_text", "severity_number", "time_unix_nano", "trace_id", "span_id"))
-        told["body"] = said if isinstance(said, str) and attributes.get("logger.name") not in _QUOTING else TEXT
+        quotes = attributes.get("logger.name") in _QUOTING or attributes.get("sentry.origin") == _LOGURU
+        told["body"] = said if isinstance(said, str) and not quotes else TEXT
         told["attributes"] = self._words.all(
             {name: value for name, value in attributes.items() if not name.startswith(_OF_PERSONS)}
         )
@@ -99,6 +107,8 @@ class Hooks:
         if given.get("transaction") is not None:
             source = (given.get("transaction_info") or {}).get("source")
             told["transaction"] = parts.transaction(given["transaction"], source)
+        if given.get("measurements"):
+            told["measurements"] = parts.measurements(given["measurements"])
         for name in ("exception", "threads"):
             if given.get(name):
                 told[name] = parts.stacks(given[name])
@@ -119,7 +129,8 @@ class Hooks:
                 told[name] = words.all(_pairs(given[name]))
         if given.get("fingerprint"):
             told["fingerprint"] = [
-                part if str(part).startswith("{{") else words.one("fingerprint", part) for part in given["fingerprint"]
+                part if _VARIABLE.fullmatch(str(part)) else words.one("fingerprint", part)
+                for part in given["fingerprint"]
             ]
         told["contexts"] = {name: self._context(name, value) for name, value in (given.get("contexts") or {}).items()}
         hint["attachments"] = []
@@ -130,10 +141,11 @@ class Hooks:
             return self._words.one(name, value)
         if name == "trace":
             return parts.span(value, self._words)
-        return dict(value) if name in _CONTEXTS else self._words.all(value)
+        return parts.pick(value, _CONTEXTS[name]) if name in _CONTEXTS else self._words.all(value)
 
 
 _QUOTING: Final = frozenset(("asyncio", "py.warnings"))
+_LOGURU: Final = "auto.log.loguru"  # puts its messages together before
 _OF_PERSONS: Final = ("user.", "sentry.message.parameter", "http.request.header.", "client.")
 
 

@@ -6,9 +6,12 @@ from typing import Any, Final
 import sentry_sdk
 from sentry_sdk.consts import DEFAULT_OPTIONS
 from sentry_sdk.envelope import Envelope
+from sentry_sdk.integrations.logging import LoggingIntegration, SentryLogsHandler
 
 from aegis_core import AegisError, ErrorCode
+from aegis_core.marks import redacting
 from aegis_sentry.hooks import Hooks
+from aegis_sentry.parts import pick
 
 #: What would only be left out again: it need not be collected.
 SHUT: Final[Mapping[str, object]] = {
@@ -18,6 +21,7 @@ SHUT: Final[Mapping[str, object]] = {
 }
 #: Off unless somebody turns them on; the first of them is deprecated for the second.
 _OFF: Final = ("send_default_pii", "data_collection")
+_PAST: Final = frozenset(("otlp",))  #: integrations that send something themselves, past every hook
 _HOOKS: Final = (
     "before_send",
     "before_send_transaction",
@@ -42,6 +46,9 @@ def init(*, keep: Collection[str] = (), **options: Any) -> None:
     """
     opened = [name for name, value in SHUT.items() if options.get(name, value) != value]
     opened += [name for name in _OFF if options.pop(name, None) not in (None, False)]
+    opened += [
+        f"integrations: {each.identifier}" for each in options.get("integrations", ()) if each.identifier in _PAST
+    ]
     if opened:
         raise AegisError(ErrorCode.INVALID_ARGUMENT, f"aegis_sentry.init keeps these as they are: {', '.join(opened)}")
     hooks = Hooks(keep)
@@ -52,19 +59,25 @@ def init(*, keep: Collection[str] = (), **options: Any) -> None:
     }
     shut: dict[str, Any] = {**options, **SHUT, **chained}
     sentry_sdk.init(**shut)
-    transport = sentry_sdk.get_client().transport
+    client = sentry_sdk.get_client()
+    # What is logged may be an object, and no hook is told that: a line of Sentry's own logs is text by then.
+    logging = client.get_integration(LoggingIntegration)
+    for handler in vars(logging).values() if logging is not None else ():
+        if isinstance(handler, SentryLogsHandler):
+            redacting(handler)
+    transport = client.transport
     if transport is not None:
         transport.capture_envelope = _without_persons(transport.capture_envelope)  # type: ignore[method-assign, assignment]
 
 
 def _without_persons(capture: Callable[[Envelope], None]) -> Callable[[Envelope], None]:
-    """No hook is asked for a session, which names the user."""
+    """No hook is asked for a session, which names the user and what the user's browser is."""
 
     def capture_envelope(envelope: Envelope) -> None:
         for item in envelope.items:
             if item.type == "session" and isinstance(item.payload.json, dict):
-                for name in ("did", "attrs"):
-                    item.payload.json.pop(name, None)
+                item.payload.json.pop("did", None)
+                item.payload.json["attrs"] = pick(item.payload.json.get("attrs") or {}, ("release", "environment"))
         capture(envelope)
 
     return capture_envelope

@@ -15,8 +15,9 @@ _FRAME: Final = ("filename", "abs_path", "function", "module", "lineno", "in_app
 _MECHANISM: Final = ("type", "handled", "source", "synthetic", "is_exception_group", "exception_id", "parent_id")
 _SPAN: Final = (
     *("trace_id", "span_id", "parent_span_id", "same_process_as_parent", "start_timestamp", "timestamp"),
-    *("op", "origin", "status", "exclusive_time"),
+    *("op", "origin", "exclusive_time"),
 )
+_STATUS: Final = re.compile("[a-z_]+")
 #: Some of it came in the headers of whoever called.
 _SAMPLING: Final = (
     "trace_id",
@@ -66,6 +67,8 @@ def stacktrace(trace: Mapping[str, Any]) -> dict[str, Any]:
 def template(record: logging.LogRecord | None, otherwise: object) -> str:
     """The constant of a log call, without what was put into it."""
     if record is not None:
+        if "extra" in vars(record):  # loguru's: its messages are put together before
+            return TEXT
         if isinstance(record.msg, str) and record.name not in {"asyncio", "py.warnings"}:
             return record.msg
         return redact_record(record).getMessage()
@@ -94,12 +97,23 @@ def span(value: Mapping[str, Any], words: Words) -> dict[str, Any]:
     """A span of a transaction, or the context of its trace."""
     told = pick(value, _SPAN)
     told["description"] = description(value.get("op"), value.get("description"))
+    if value.get("status") is not None:
+        told["status"] = value["status"] if _STATUS.fullmatch(str(value["status"])) else TEXT
     for name in ("data", "tags"):
         if value.get(name):
             told[name] = words.all(value[name])
     if "dynamic_sampling_context" in value:
         told["dynamic_sampling_context"] = pick(value["dynamic_sampling_context"] or {}, _SAMPLING)
     return told
+
+
+def measurements(values: Mapping[str, Any], /) -> dict[str, Any]:
+    """Numbers with their units."""
+    return {
+        str(name): pick(each, ("value", "unit"))
+        for name, each in values.items()
+        if isinstance(each, Mapping) and isinstance(each.get("value"), int | float)
+    }
 
 
 def breadcrumb(crumb: Mapping[str, Any], record: logging.LogRecord | None, words: Words) -> dict[str, Any]:

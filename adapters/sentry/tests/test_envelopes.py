@@ -77,6 +77,12 @@ def test_types_places_templates_and_numbers_are_sent(phi_canary, received):
     assert spans["ward.search"]["data"]["beds"] == 2
     assert "attachment" not in {headers["type"] for headers, _ in received.items}
     assert [session.get("did") for session in received.of("session")] == [None] * len(received.of("session"))
+    assert {*map(str, (session["attrs"] for session in received.of("session")))} == {
+        "{'release': 'clinic@1', 'environment': 'production'}"
+    }
+    assert admission["measurements"] == {"beds": {"value": 2, "unit": "bed"}}
+    bodies = [line["body"] for part in received.of("log") for line in part["items"]]
+    assert {"no bed for %s, mrn=%s, ward %d", "[ValueError]", "the ward is full"} <= {*bodies}
 
 
 def test_an_application_is_told_by_routes_tables_and_hosts(phi_canary, received):

@@ -1,5 +1,8 @@
 """Hooks of the caller's own come first, and whatever they give is made anew."""
 
+import logging
+from types import SimpleNamespace
+
 import pytest
 import sentry_sdk
 
@@ -102,6 +105,7 @@ def test_an_error_of_ours_keeps_its_sentence_and_a_stand_in_its_type(started, re
         {"send_default_pii": True},
         {"max_request_body_size": "small"},
         {"data_collection": {}, "send_default_pii": True},
+        {"integrations": [SimpleNamespace(identifier="otlp")]},
     ],
     ids=lambda option: next(iter(option)),
 )
@@ -129,6 +133,22 @@ def test_what_a_caller_says_of_its_trace_is_not_passed_on(started, received, phi
     sentry_sdk.flush(10)
     assert b'"sample_rate":"1.0"' in received.bodies[0]
     phi_canary.assert_absent(*received.bodies)
+
+
+def test_messages_that_were_put_together_before_are_withheld(phi_canary):
+    # As loguru's handlers and logs hand them over.
+    said = f"no bed for {phi_canary.patient['name']}"
+    record = logging.makeLogRecord({"name": "ward", "msg": said, "extra": {}})
+    hooks = Hooks()
+    crumb = hooks.before_breadcrumb({"category": "ward", "message": said}, {"log_record": record})
+    event = hooks.before_send({"logentry": {"message": said}}, {"log_record": record})
+    line = hooks.before_send_log({"body": said, "attributes": {"sentry.origin": "auto.log.loguru"}}, {})
+    assert (crumb["message"], event["logentry"], line["body"]) == ("[text]", {"message": "[text]"}, "[text]")
+
+
+def test_only_what_the_server_fills_in_is_left_of_a_fingerprint():
+    given = {"fingerprint": ["{{ default }}", "{{ error.type }}", "{{ Somchai Jaidee }}", 7]}
+    assert Hooks().before_send(given, {})["fingerprint"] == ["{{ default }}", "{{ error.type }}", "[text]", 7]
 
 
 def test_spans_that_are_sent_by_themselves_are_made_anew(phi_canary):

@@ -28,6 +28,8 @@ sentry_sdk.set_user({"id": MRN, "email": NAME, "username": NAME, "ip_address": M
 sentry_sdk.set_tag("who", NAME)
 sentry_sdk.set_tag("ward", 4)
 sentry_sdk.set_context("patient", {"name": NAME, "who": NAME, "beds": 2, "deep": {"who": [NAME]}})
+sentry_sdk.set_context("os", {"name": "Linux", "owner": NAME})
+sentry_sdk.set_context("device", {"name": NAME})
 sentry_sdk.set_extra("who", NAME)
 sentry_sdk.set_extra("mrn", int(MRN[2:9]))
 sentry_sdk.set_extra("patient", patient)
@@ -38,6 +40,8 @@ log.info("asked for %s", NAME, extra={"who": NAME})
 log.error("no bed for %s, mrn=%s, ward %d", NAME, MRN, 4, extra={"who": NAME, "patient": patient, "beds": 0})
 log.error("no bed for %(who)s", {"who": NAME})
 log.error(patient)
+log.error(ValueError(NAME))
+log.warning("the ward is full")
 warnings.warn(f"expected int, got {NAME}", stacklevel=1)
 try:
     raises(NAME)
@@ -48,6 +52,9 @@ except ExceptionGroup as group:
 with sentry_sdk.start_transaction(op="task", name="admit") as admission:
     admission.set_tag("who", NAME)
     admission.set_data("who", NAME)
+    admission.set_measurement("beds", 2, "bed")
+    admission.set_measurement("patient", NAME)
+    admission.set_status(f"failed for {NAME}")
     with sentry_sdk.start_span(op="ward.search", name=f"search {NAME}") as span:
         span.set_data("patient.name", NAME)
         span.set_data("who", NAME)

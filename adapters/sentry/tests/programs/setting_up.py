@@ -11,7 +11,8 @@ from aegis_core import Mrn, PatientName, guarded
 
 PATIENT = json.loads(os.environ["PATIENT"])
 MRN, NAME = PATIENT["mrn"], PATIENT["name"]
-OPTIONS = {"dsn": os.environ["DSN"], "traces_sample_rate": 1.0, "auto_session_tracking": True}
+OPTIONS = {"dsn": os.environ["DSN"], "traces_sample_rate": 1.0, "release": "clinic@1"}
+OPTIONS["auto_session_tracking"] = True
 
 
 @guarded
