@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import warnings
 from typing import Any, Final
 
 from aegis_cli.leaks.application import redacts
@@ -37,15 +38,35 @@ def handlers_of(logger: logging.Logger, level: int, /) -> list[logging.Handler]:
     return [each for each in reached if level >= each.level and not isinstance(each, logging.NullHandler)]
 
 
-def survives(logger: logging.Logger, message: str, arguments: tuple[Any, ...], /) -> bool:
+def survives(logger: logging.Logger, message: str, arguments: tuple[Any, ...], /, *, level: int = logging.INFO) -> bool:
     """Whether `TRACER` in a line passes what the application put on a logger that a server configures when it starts:
     its level and its filters. Of the server's own handler nothing is known yet.
     """
-    record = logger.makeRecord(logger.name, logging.INFO, "", 0, message, arguments, None)
-    if logger.disabled or logger.level > logging.INFO:
+    record = logger.makeRecord(logger.name, level, "", 0, message, arguments, None)
+    if logger.disabled or logger.level > level:
         return False
     passed = _filtered(logger, record)
     return passed is not None and TRACER in passed.getMessage()
+
+
+def warning_is_written(text: str, module: str, /) -> bool:
+    """Whether a warning with this text would be printed, or logged with it. It is tried; nothing is printed.
+
+    Arguments:
+        module: that warns.
+    """
+    passed: list[object] = []
+    shows: Any = warnings.showwarning
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda *warned, **more: passed.append(warned)
+        try:
+            warnings.warn_explicit(text, UserWarning, "main.py", 1, module, {})
+        except UserWarning:  # a filter makes an error of it: that is no less text
+            return True
+    if passed and shows.__module__ == "logging":  # of `logging.captureWarnings`
+        said = (f"main.py:1: UserWarning: {TRACER}",)
+        return is_written(logging.getLogger("py.warnings"), logging.WARNING, "%s", said)
+    return bool(passed) and shows.__module__ == "warnings"
 
 
 def _shows(handler: logging.Handler, record: logging.LogRecord) -> bool:

@@ -5,6 +5,7 @@ from typing import Final
 from aegis_cli.leaks.model import Remedy
 
 LOGGING: Final = Remedy("install_logging()")
+WARNINGS: Final = Remedy("logging.captureWarnings(True)")  #: with `LOGGING`, which leaves place and category
 
 CELERY: Final = Remedy("aegis_celery.install(app, aegis)", "aegis-health-celery")
 DJANGO: Final = Remedy(

@@ -22,11 +22,13 @@ class Patient:
 """
 
 CLOSED = """\
+import logging
 from dataclasses import dataclass
 from aegis_core import Mrn, guarded, install_excepthook, install_logging
 
 install_logging()
 install_excepthook()
+logging.captureWarnings(True)
 
 @guarded
 @dataclass
@@ -93,9 +95,9 @@ def test_a_line_that_closes_several_doors_is_told_with_them(aegis, project):
     }
     celery = lines["aegis_celery.install(app, aegis)"]
     assert celery["distribution"] == "aegis-health-celery"
-    assert set(celery["doors"]) == {"celery.headers", "celery.return-values", "celery.results"}
+    assert set(celery["doors"]) == {"celery.headers", "celery.return-values", "celery.failures", "celery.results"}
     shown = aegis("leaks", "app").out
-    assert "3 of them are closed by aegis_celery.install(app, aegis)  (pip install aegis-health-celery)" in shown
+    assert "4 of them are closed by aegis_celery.install(app, aegis)  (pip install aegis-health-celery)" in shown
 
 
 def test_doors_that_lead_farthest_come_first(aegis, project):

@@ -68,6 +68,15 @@ def return_values(application: Application) -> Iterable[Opening] | None:
     return [Opening('logger "celery.app.trace"')] if is_shown else []
 
 
+def failures(application: Application) -> Iterable[Opening] | None:
+    """A worker logs what a task raises, as text among the line's arguments, where no redaction knows what it is."""
+    if not _applications(application):
+        return None
+    logger = logging.getLogger("celery.app.trace")
+    is_shown = survives(logger, "%(exc)s", ({"exc": TRACER, "traceback": ""},), level=logging.ERROR)
+    return [Opening('logger "celery.app.trace"')] if is_shown else []
+
+
 _SHORT: Final = "app.amqp.argsrepr_maxsize = app.amqp.kwargsrepr_maxsize = 0"
 
 DOORS = (
@@ -86,6 +95,15 @@ DOORS = (
         "what tasks return, in the worker's log",
         'logging.getLogger("celery.app.trace").setLevel(logging.WARNING)',
         return_values,
+        better=CELERY,
+    ),
+    Door(
+        "celery.failures",
+        ("celery",),
+        "texts of what tasks raise, in the worker's log",
+        'logging.getLogger("celery.app.trace").addFilter(lambda line: not isinstance(line.args, dict) or '
+        '[setattr(line, "args", {**line.args, "exc": "", "traceback": ""}), setattr(line, "exc_info", None)])',
+        failures,
         better=CELERY,
     ),
     Door(

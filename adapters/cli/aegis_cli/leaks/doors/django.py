@@ -41,6 +41,17 @@ def mailed_reports(application: Application) -> Iterable[Opening] | None:
     return [Opening(f'AdminEmailHandler of logger "{name}"') for name, handler in handlers if not redacts(handler)]
 
 
+def shown_mails(application: Application) -> Iterable[Opening] | None:
+    """Backends that write mails as they are to standard output or into files."""
+    settings = _settings(application)
+    if settings is None:
+        return None
+    is_shown = settings.EMAIL_BACKEND.startswith(
+        ("django.core.mail.backends.console", "django.core.mail.backends.file")
+    )
+    return [Opening("settings.EMAIL_BACKEND")] if is_shown else []
+
+
 DOORS = (
     Door(
         "django.debug",
@@ -59,5 +70,12 @@ DOORS = (
         mailed_reports,
         Reach.SERVICES,
         DJANGO,
+    ),
+    Door(
+        "django.shown-mails",
+        ("django.conf",),
+        "mails with their recipients, on standard output or in files",
+        'EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"',
+        shown_mails,
     ),
 )

@@ -1,10 +1,12 @@
 """Flask: its debugger."""
 
+import logging
 import os
 from collections.abc import Iterable
 from typing import Any
 
 from aegis_cli.leaks.application import Application
+from aegis_cli.leaks.lines import TRACER, is_written
 from aegis_cli.leaks.model import Door, Opening, Reach
 from aegis_cli.leaks.remedies import FLASK
 
@@ -23,6 +25,21 @@ def debugger(application: Application) -> Iterable[Opening] | None:
     ]
 
 
+def logged_paths(application: Application) -> Iterable[Opening] | None:
+    """What Flask logs of an exception nobody caught begins with the path of the request, which is text by then."""
+    flask = application.module("flask")
+    found = application.instances(flask.Flask)
+    if not found:
+        return None
+    return [
+        Opening(application.name_of(each, each.import_name))
+        for each in found
+        if "log_exception" not in vars(each)
+        and type(each).log_exception is flask.Flask.log_exception
+        and is_written(logging.getLogger(each.name), logging.ERROR, f"Exception on /{TRACER} [GET]", ())
+    ]
+
+
 def _is_installed(app: Any) -> bool:
     """Whether `aegis_flask.install` was there: it refuses every request behind Werkzeug's debugger."""
     handler: Any = app.handle_exception
@@ -38,5 +55,13 @@ DOORS = (
         debugger,
         Reach.ANSWERS,
         FLASK,
+    ),
+    Door(
+        "flask.paths",
+        ("flask",),
+        "paths of failed requests",
+        'app.log_exception = lambda caught: app.logger.error("unhandled", exc_info=caught)',
+        logged_paths,
+        better=FLASK,
     ),
 )

@@ -4,12 +4,14 @@ import logging
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Iterable
 from typing import Any, Final
 
 from aegis_cli.leaks.application import Application
-from aegis_cli.leaks.lines import TRACER, is_written
+from aegis_cli.leaks.lines import TRACER, is_written, warning_is_written
 from aegis_cli.leaks.model import Door, Opening
+from aegis_cli.leaks.remedies import LOGGING, WARNINGS
 
 
 def _is_the_interpreters(hook: Any) -> bool:
@@ -33,6 +35,13 @@ def unraisable(application: Application) -> Iterable[Opening]:
     """`sys.unraisablehook` prints the text of what ``__del__`` raises, and the object's name."""
     if _is_the_interpreters(sys.unraisablehook):
         yield Opening("sys.unraisablehook")
+
+
+def warned(application: Application) -> Iterable[Opening]:
+    """The text of a warning is whatever a library quotes, and Python prints it."""
+    if warning_is_written("tried", "main"):
+        is_logged = warnings.showwarning.__module__ == "logging"
+        yield Opening('logger "py.warnings"', LOGGING.line) if is_logged else Opening("warnings.showwarning")
 
 
 def rich_locals(application: Application) -> Iterable[Opening] | None:
@@ -84,6 +93,7 @@ DOORS = (
         _HOOK,
         unraisable,
     ),
+    Door("python.warnings", (), "the texts of warnings, on standard error", WARNINGS.line, warned),
     Door(
         "rich.locals",
         ("rich.traceback",),

@@ -60,8 +60,14 @@ def _text(template: str) -> Callable[[Application], tuple[Any, ...]]:
     return lambda application: (template.format(TRACER),)
 
 
-def _url(application: Application) -> tuple[Any, ...]:
-    return "GET", application.module("httpx").URL(f"http://host/{TRACER}"), "HTTP/1.1", 200, "OK"
+def _url(library: str) -> Callable[[Application], tuple[Any, ...]]:
+    return lambda application: (
+        "GET",
+        application.module(library).URL(f"http://host/{TRACER}"),
+        "HTTP/1.1",
+        200,
+        "OK",
+    )
 
 
 LOGGERS = (
@@ -71,7 +77,16 @@ LOGGERS = (
         "httpx",
         logging.INFO,
         "full URLs of requests",
-        ('HTTP Request: %s %s "%s %d %s"', _url),
+        ('HTTP Request: %s %s "%s %d %s"', _url("httpx")),
+        LOGGING.line,
+    ),
+    Talkative(
+        "httpx2.urls",
+        ("httpx2",),
+        "httpx2",
+        logging.INFO,
+        "full URLs of requests",
+        ('HTTP Request: %s %s "%s %d %s"', _url("httpx2")),
         LOGGING.line,
     ),
     Talkative(
@@ -91,6 +106,15 @@ LOGGERS = (
         "paths and queries of requests, also those of requests",
         ('"GET %s"', _text("/{}")),
         quieter("urllib3", "INFO"),
+    ),
+    Talkative(
+        "urllib3.retries",
+        ("urllib3",),
+        "urllib3.connectionpool",
+        logging.WARNING,
+        "paths and queries of requests that are tried again",
+        ("Retrying (%r) after connection broken by '%r': %s", lambda application: (None, None, f"/{TRACER}")),
+        quieter("urllib3.connectionpool", "ERROR"),
     ),
     Talkative(
         "aiohttp.access",

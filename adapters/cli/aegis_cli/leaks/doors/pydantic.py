@@ -1,10 +1,11 @@
 """pydantic: inputs in errors and warnings."""
 
-import warnings
 from collections.abc import Iterable
 
 from aegis_cli.leaks.application import Application, OwnClass
+from aegis_cli.leaks.lines import warning_is_written
 from aegis_cli.leaks.model import Door, Opening, Reach
+from aegis_cli.leaks.remedies import WARNINGS
 
 
 def _models(application: Application) -> list[OwnClass]:
@@ -28,16 +29,8 @@ def serializer_warnings(application: Application) -> Iterable[Opening] | None:
     """Warnings of `model_dump` about a value of another type show the value."""
     if not _models(application):
         return None
-    shown: list[str] = []
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *rest, **more: shown.append(str(message))
-        try:
-            warnings.warn_explicit(
-                "Pydantic serializer warnings:\n  tried", UserWarning, "main.py", 1, "pydantic.main", {}
-            )
-        except UserWarning:  # a filter makes an error of it: that is no less text
-            shown.append("raised")
-    return [Opening("warnings of model_dump")] if shown else []
+    is_written = warning_is_written("Pydantic serializer warnings:\n  tried", "pydantic.main")
+    return [Opening("warnings of model_dump")] if is_written else []
 
 
 DOORS = (
@@ -48,5 +41,6 @@ DOORS = (
         "values that model_dump did not expect, on standard error",
         'warnings.filterwarnings("ignore", "Pydantic serializer warnings")',
         serializer_warnings,
+        better=WARNINGS,
     ),
 )

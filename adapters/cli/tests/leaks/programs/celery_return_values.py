@@ -4,7 +4,7 @@ import sys
 from celery import Celery
 
 app = Celery("reminders", broker="memory://", backend="cache+memory://")
-app.amqp.argsrepr_maxsize = app.amqp.kwargsrepr_maxsize = 1
+app.amqp.argsrepr_maxsize = app.amqp.kwargsrepr_maxsize = 0
 # FIX
 
 

@@ -1,9 +1,13 @@
+import logging
 import sys
 import warnings
 
 import pydantic
 
-from aegis_core import Mrn, guarded
+from aegis_core import Mrn, guarded, install_logging
+
+logging.basicConfig()
+install_logging()
 
 
 @guarded
