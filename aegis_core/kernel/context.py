@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 
 from aegis_core.kernel.clock import Clock
+from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.marks.classified import Classified
 from aegis_core.marks.purpose import Purpose
 from aegis_core.marks.taxonomy import PHI
@@ -113,7 +114,7 @@ def using(context: Context, /) -> AbstractContextManager[Context]:
 
 
 def acting(
-    principal: Principal,
+    principal: Principal | None,
     /,
     *,
     purpose: Purpose,
@@ -123,7 +124,7 @@ def acting(
     """Say who acts, for which purpose and on whose record, for a block; the rest of the context stays.
 
     Arguments:
-        principal: who acts.
+        principal: who acts; ``current().principal``, who acts already. None is nobody, and refused.
         purpose: why.
         subject: whose record; a text is classified as a medical record number. None: nobody's, also where an outer
             block named somebody.
@@ -131,7 +132,10 @@ def acting(
 
     Raises:
         TypeError: ``purpose`` is no `Purpose`.
+        AegisError: ``permission_denied`` where nobody is signed in.
     """
+    if principal is None:
+        raise AegisError(ErrorCode.PERMISSION_DENIED, "sign in: nobody acts here", operation="acting")
     given: object = purpose
     if not isinstance(given, Purpose):  # for callers without a type checker
         raise TypeError("acting needs a Purpose, such as Purpose.TREATMENT")

@@ -19,6 +19,7 @@ from aegis_core.kernel.carriers import (
 )
 from aegis_core.kernel.context import Context, Principal, acting, current, remaining, using
 from aegis_core.kernel.entropy import SeededEntropy
+from aegis_core.kernel.errors import AegisError, ErrorCode
 from aegis_core.marks import PHI, Classified, Purpose
 
 NURSE = Principal("u-17", "oidc:clinic", frozenset({"nurse"}), "eu")
@@ -45,6 +46,12 @@ def test_acting_sets_who_why_and_whose_and_keeps_the_ids():
         with acting(NURSE, purpose=Purpose.TREATMENT, tenant="us"):
             assert current().subject is None
             assert current().tenant == "us"
+
+
+def test_nobody_cannot_act():
+    with pytest.raises(AegisError, match="sign in") as raised:
+        acting(current().principal, purpose=Purpose.TREATMENT, subject="MRN-4711")
+    assert raised.value.code is ErrorCode.PERMISSION_DENIED
 
 
 def test_acting_needs_a_purpose():

@@ -63,6 +63,11 @@ def test_functions_of_your_own_say_who_and_why(monkeypatch):
     assert (told["who"], told["purpose"]) == ("lab", "ETREAT")
 
 
+def test_nobody_is_refused_where_a_view_acts_on_a_record():
+    answer = Client().post("/admit", {"name": "Somchai", "mrn": "HN-1", "ward": "4B"})
+    assert (answer.status_code, read(answer)["code"]) == (403, "permission_denied")
+
+
 def test_where_nobody_can_say_who_acts_the_answer_says_to_come_back():
     with override_settings(AEGIS={"PRINCIPAL": "clinic.views.who_is_unavailable", "PURPOSE": Purpose.TREATMENT}):
         answer = Client().get("/who")
