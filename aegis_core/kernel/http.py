@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from aegis_core.kernel.context import current
-from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
+from aegis_core.kernel.problems import SettingsError
 
 PROBLEM_JSON: Final = "application/problem+json"
 
@@ -27,9 +28,14 @@ _STATUS: Final[Mapping[ErrorCode, int]] = {
 }
 
 
-def status_of(code: ErrorCode, /) -> int:
-    """The HTTP status (RFC 9110 §15) of an error's code."""
-    return _STATUS[code]
+def status_of(error: AegisError, /) -> int:
+    """The HTTP status (RFC 9110 §15) of an error."""
+    return _STATUS[_code_of(error)]
+
+
+def _code_of(error: AegisError) -> ErrorCode:
+    """The argument that settings or a fork made invalid is none of who sent a request."""
+    return ErrorCode.INTERNAL if isinstance(error, SettingsError | ForkedError) else error.code
 
 
 def problem_details(error: AegisError, /) -> dict[str, object]:
@@ -42,12 +48,9 @@ def problem_details(error: AegisError, /) -> dict[str, object]:
         >>> problem_details(AegisError(ErrorCode.NOT_FOUND, "there is no such report"))["status"]
         404
     """
-    status = status_of(error.code)
-    details: dict[str, object] = {
-        "title": error.code.value.replace("_", " "),
-        "status": status,
-        "code": error.code.value,
-    }
+    code = _code_of(error)
+    status = _STATUS[code]
+    details: dict[str, object] = {"title": code.value.replace("_", " "), "status": status, "code": code.value}
     if status < 500:
         details["detail"] = error.message
     request_id = current().request_id

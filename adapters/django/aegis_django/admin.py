@@ -90,7 +90,7 @@ class TrailAdmin(ReadOnly):
         try:
             context.update(read(aegis.audit))
         except AegisError as error:  # who looks here is to see what is wrong; no message holds a value
-            context["error"], status = error, status_of(error.code)
+            context["error"], status = error, status_of(error)
         return TemplateResponse(request, f"aegis_django/{name}.html", context, status=status)
 
 

@@ -70,7 +70,7 @@ class AegisMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer for an error of ours; for all others see to it that Django's own answer tells nothing."""
         if isinstance(error, AegisError):
-            status = status_of(error.code)
+            status = status_of(error)
             answer = JsonResponse(
                 problem_details(error), status=status, headers=problem_headers(error), content_type=PROBLEM_JSON
             )

@@ -9,14 +9,14 @@ from aegis_core.kernel import PROBLEM_JSON, AegisError, ErrorCode, problem_detai
 
 def respond(error: AegisError, /, *, status: int | None = None) -> Response:
     """The response for an error of ours."""
-    status = status_of(error.code) if status is None else status
+    status = status_of(error) if status is None else status
     body = {**problem_details(error), "status": status}
     return Response(json.dumps(body), status, problem_headers(error), content_type=PROBLEM_JSON)
 
 
 def of_aegis(error: AegisError) -> Response:
     """For `AegisError`, whose message holds no value. What is no fault of the caller's is for the log, too."""
-    if status_of(error.code) >= 500:
+    if status_of(error) >= 500:
         current_app.extensions["aegis"].log(scrub(error))
     return respond(error)
 

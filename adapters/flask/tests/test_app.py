@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import Client
 
 from aegis_core import Aegis, AegisError, ErrorCode, Principal, Purpose, acting, current
+from aegis_core.blocking import PerProcess
 from aegis_core.marks import redacting
 from aegis_flask import install, signed_in
 
@@ -136,6 +137,18 @@ def test_an_error_of_ours_has_the_status_of_its_code(code, status):
     assert (answer.status_code, answer.json["code"], answer.headers["retry-after"]) == (status, code.value, "2")
     assert ("detail" in answer.json) == (status < 500)
     assert answer.json["request_id"] == answer.headers["x-request-id"]
+
+
+def test_settings_that_are_wrong_are_for_the_log_and_not_for_who_asked(monkeypatch, tmp_path, caplog):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AEGIS_ENV", raising=False)
+    app = make()
+    app.get("/files")(lambda: services.storage.stat("x").key)
+    services = PerProcess(Aegis())
+    answer = app.test_client().get("/files")
+    assert (answer.status_code, answer.json["code"]) == (500, "internal")
+    assert "AEGIS_ENV" not in answer.text
+    assert "AEGIS_ENV: is missing" in caplog.text
 
 
 def test_what_the_application_aborts_with_stays_its_own():

@@ -2,13 +2,13 @@
 
 import pytest
 
-from aegis_core import AegisError, Context, ErrorCode, using
+from aegis_core import AegisError, Context, ErrorCode, ForkedError, Problem, SettingsError, using
 from aegis_core.kernel import problem_details, problem_headers, status_of
 
 
 @pytest.mark.parametrize("code", ErrorCode)
 def test_every_code_has_a_status_of_an_error(code):
-    assert 400 <= status_of(code) < 600
+    assert 400 <= status_of(AegisError(code, "")) < 600
 
 
 def test_the_caller_is_told_what_the_caller_did_and_how_to_ask_about_it():
@@ -23,10 +23,21 @@ def test_the_caller_is_told_what_the_caller_did_and_how_to_ask_about_it():
     }
 
 
-@pytest.mark.parametrize("code", [code for code in ErrorCode if status_of(code) >= 500])
+@pytest.mark.parametrize("code", [code for code in ErrorCode if status_of(AegisError(code, "")) >= 500])
 def test_of_our_own_trouble_strangers_learn_the_code_alone(code):
     error = AegisError(code, "no route to db-7.internal", operation="audit.append", adapter="postgresql")
-    assert problem_details(error) == {"title": code.replace("_", " "), "status": status_of(code), "code": code.value}
+    assert problem_details(error) == {"title": code.replace("_", " "), "status": status_of(error), "code": code.value}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SettingsError([Problem("AEGIS_AUDIT", "is missing")]), ForkedError("the trail")],
+    ids=lambda e: type(e).__name__,
+)
+def test_wrong_settings_and_a_fork_are_no_fault_of_who_sent_a_request(error):
+    assert error.code is ErrorCode.INVALID_ARGUMENT
+    assert problem_details(error) == {"title": "internal", "status": 500, "code": "internal"}
+    assert status_of(error) == 500
 
 
 @pytest.mark.parametrize(("wait", "header"), [(0.2, "1"), (2.0, "2"), (2.1, "3")])
