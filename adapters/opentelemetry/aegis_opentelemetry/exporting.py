@@ -47,7 +47,7 @@ class RedactingSpanExporter(SpanExporter):
             attributes.name(span.name, span.attributes),
             context=span.context,
             parent=span.parent,
-            resource=span.resource,
+            resource=attributes.resource(span.resource),
             attributes=attributes(span.attributes),
             events=events,
             links=[Link(link.context, attributes(link.attributes)) for link in span.links],
@@ -94,7 +94,8 @@ class RedactingLogExporter(LogRecordExporter):
         inner.exception = None
         if not isinstance(inner.body, str):
             inner.body = self._redaction.value(None, inner.body)  # type: ignore[assignment]
-        return ReadableLogRecord(inner, record.resource, record.instrumentation_scope, record.limits)
+        resource = self._attributes.resource(record.resource)
+        return ReadableLogRecord(inner, resource, record.instrumentation_scope, record.limits)
 
 
 def _status(status: Status, events: Sequence[Event]) -> Status:

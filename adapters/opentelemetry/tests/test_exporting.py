@@ -12,6 +12,7 @@ from opentelemetry.sdk._logs.export import (
     InMemoryLogRecordExporter,
     SimpleLogRecordProcessor,
 )
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -67,6 +68,9 @@ def test_no_byte_of_a_span_holds_anything_of_the_patient(traced, phi_canary):
         "db.query.parameter.0": mrn,
         "gen_ai.input.messages": name,
         "exception.message": name,
+        "error.message": name,
+        "messaging.kafka.message.key": mrn,
+        "cloudevents.event_subject": mrn,
     }
     link = traced.tracer.start_span("before")
     link.end()
@@ -106,6 +110,8 @@ def test_what_names_no_person_stays_as_it_was(traced):
         "server.address": "clinic.example",
         "url.scheme": "https",
         "db.system": "postgresql",
+        "db.collection.name": "report",  # a field of a patient is called so, too
+        "code.function.name": "admit",
         "ward": 4,
         "beds": (1, 2),
         "full": True,
@@ -138,6 +144,40 @@ def test_a_path_is_told_by_its_route_and_a_name_that_was_made_of_it_too(traced, 
     assert spans["GET /patients/{mrn}"].attributes["http.target"] == "/patients/{mrn}"
     assert spans["GET /patients/{mrn}"].attributes["http.url"] == "http://h/patients/{mrn}"
     phi_canary.assert_absent(traced.written.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("GET /patients/{} http send", "GET [url] http send"),
+        ("/wards/{} websocket receive", "[url] websocket receive"),
+        ("GET http send", "GET http send"),
+    ],
+)
+def test_a_span_below_a_request_of_asgi_is_not_named_after_its_path(traced, phi_canary, name, told):
+    said = name.format(phi_canary.patient["name"])  # as it was asked for, with blanks
+    traced.tracer.start_span(said, attributes={"asgi.event.type": "http.response.start"}).end()
+    assert traced.ended().keys() == {told}
+    phi_canary.assert_absent(traced.written.getvalue())
+
+
+def test_the_resource_tells_the_program_and_not_how_it_was_called(phi_canary):
+    mrn = phi_canary.patient["mrn"]
+    resource = Resource({"service.name": "clinic", "process.command_args": ["send", mrn], "process.command_line": mrn})
+    kept = InMemorySpanExporter()
+    spans = TracerProvider(shutdown_on_exit=False, resource=resource)
+    spans.add_span_processor(SimpleSpanProcessor(RedactingSpanExporter(kept)))
+    for _ in range(2):
+        spans.get_tracer("clinic").start_span("admit").end()
+    first, second = (span.resource for span in kept.get_finished_spans())
+    assert first is second  # exporters group spans by it
+    assert first.attributes["service.name"] == "clinic"
+    lines = InMemoryLogRecordExporter()
+    records = LoggerProvider(shutdown_on_exit=False, resource=resource)
+    records.add_log_record_processor(SimpleLogRecordProcessor(RedactingLogExporter(lines)))
+    records.get_logger("clinic").emit(LogRecord(body="ward is full"))
+    (line,) = lines.get_finished_logs()
+    phi_canary.assert_absent(first.to_json(), line.to_json())
 
 
 def test_places_of_a_traceback_stay_where_their_module_is_loaded(traced, phi_canary):
