@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import attrs
 
@@ -85,7 +86,7 @@ def _result(result: Result, rule: int) -> dict[str, Any]:
 
 def _uri(file: str) -> str:
     path = PurePath(file)
-    return path.as_uri() if path.is_absolute() else path.as_posix()
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
 
 
 def write(path: Path, made: dict[str, Any], /) -> None:

@@ -46,11 +46,12 @@ def problems(log):
 
 @pytest.mark.parametrize("command", ["leaks", "lint"])
 def test_the_file_has_the_structure_of_sarif(aegis, tmp_path, command):
-    (tmp_path / "app.py").write_text(CODE)
+    (tmp_path / "the ward").mkdir()
+    (tmp_path / "the ward" / "app.py").write_text(CODE)
     (tmp_path / "pyproject.toml").write_text(
         '[tool.aegis.leaks.ignore]\n"python.unraisable" = "nothing here has one"\n'
     )
-    assert aegis(command, "app.py", "--sarif", "out.sarif").exit == 1
+    assert aegis(command, "the ward/app.py", "--sarif", "out.sarif").exit == 1
     log = json.loads(Path("out.sarif").read_text())
     assert list(problems(log)) == []
     results = log["runs"][0]["results"]

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from aegis_cli.leaks.sources import line_of_assignment, line_of_call
 from aegis_core import DataClass, marks_of
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class Application:
     def __init__(self, root: Path, target: ModuleType) -> None:
         self.root = root.resolve()
         self.target = target
-        self.here = Path.cwd()  # where servers and tools are started, and look for their files
+        self.here = Path.cwd().resolve()  # where servers and tools are started, and look for their files
 
     def module(self, name: str) -> Any:
         """A module if the application has loaded it, else None: nothing is imported in order to look at it."""
@@ -110,10 +111,27 @@ class Application:
             return "", 0
         return self.relative(file), line
 
+    def assigned(self, name: str) -> tuple[str, int]:
+        """File and line at which a module of the application sets a name, such as ``app.db.engine``."""
+        module, _, attribute = name.rpartition(".")
+        file = getattr(self.module(module), "__file__", None) or ""
+        line = line_of_assignment(Path(file), attribute) if file.endswith(".py") else 0
+        return (self.relative(file), line) if line else ("", 0)
+
+    def called(self, function: str) -> tuple[str, int]:
+        """File and line at which the application first calls a function, such as ``sentry_sdk.init``."""
+        for module in self.modules:
+            file = module.__file__ or ""
+            line = line_of_call(Path(file), function) if file.endswith(".py") else 0
+            if line:
+                return self.relative(file), line
+        return "", 0
+
     def relative(self, file: str) -> str:
-        """A path as it is shown: from the root, where it lies under it."""
+        """A path as it is shown: from the working directory, where it lies under it; else from the root."""
         path = Path(file).resolve()
-        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else file
+        above = next((each for each in (self.here, self.root) if path.is_relative_to(each)), None)
+        return str(path.relative_to(above)) if above else file
 
 
 def _marks(type_: type) -> dict[str, DataClass | None]:

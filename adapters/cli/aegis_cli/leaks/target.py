@@ -4,15 +4,20 @@ import importlib
 import importlib.util
 import os
 import sys
+import sysconfig
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 
 class NotImportable(Exception):
     """The target can't be imported. The text names modules, types and places, no values."""
+
+
+_STANDARD: Final = sysconfig.get_path("stdlib")
+_INSTALLED: Final = f"{os.sep}site-packages{os.sep}"
 
 
 @attrs.frozen
@@ -41,6 +46,8 @@ def parse(text: str, /, *, here: Path) -> Target:
     Raises:
         NotImportable: it is a path, and there is no such file.
     """
+    if not text.partition(":")[0].strip():
+        raise NotImportable("name a module or a file, such as app.main:app or app/main.py")
     place, _, attribute = text.partition(":") if not _is_path(text.partition(":")[0]) else _split_path(text)
     is_factory = attribute.endswith("()")
     attribute = attribute.removesuffix("()")
@@ -81,6 +88,8 @@ def load(target: Target, /) -> ModuleType:
         module = importlib.import_module(target.module)
         application: Any = module
         for name in target.attribute.split(".") if target.attribute else ():
+            if not hasattr(application, name):
+                raise NotImportable(f"{target.module} has no {target.attribute}")
             application = getattr(application, name)
         if target.is_factory:
             # Kept where doors find it: a factory's product has no other name.
@@ -90,12 +99,16 @@ def load(target: Target, /) -> ModuleType:
         raise NotImportable(
             "it starts a server while it is imported: put that under if __name__ == '__main__'"
         ) from None
+    except NotImportable:
+        raise
     except ModuleNotFoundError as problem:
         raise NotImportable(f"there is no module {problem.name!r}{_place(problem)}") from None
     except SystemExit as problem:
         raise NotImportable(f"it ends the program while it is imported{_place(problem)}") from None
     except BaseException as problem:  # noqa: BLE001 - an application may raise anything; its text may hold values
-        raise NotImportable(f"{type(problem).__name__} while it is imported{_place(problem)}") from None
+        raise NotImportable(
+            f"{type(problem).__name__} while it is imported{_place(problem)}{_wanted(problem)}"
+        ) from None
     return module
 
 
@@ -133,12 +146,31 @@ def _finish_django() -> None:
         importlib.import_module("django").setup()
 
 
+def _wanted(problem: BaseException) -> str:
+    """Which variables or settings were missing, by name: what most imports fail for that need a reason."""
+    last = problem.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if isinstance(problem, KeyError) and last is not None and last.tb_frame.f_locals.get("self") is os.environ:
+        return f": the environment variable {problem.args[0]} is not set"
+    if type(problem).__module__ == "pydantic_core._pydantic_core" and hasattr(problem, "errors"):
+        errors = problem.errors(include_input=False, include_context=False, include_url=False)
+        missing = [str(error["loc"][-1]) for error in errors if error["type"] == "missing" and error["loc"]]
+        return f": {', '.join(missing)} missing" if missing else ""
+    return ""
+
+
 def _place(problem: BaseException) -> str:
     """Where it was raised, in the application's own file that is nearest."""
-    place, frame = "", problem.__traceback__
+    if isinstance(problem, SyntaxError) and problem.filename:
+        return f" ({problem.filename}:{problem.lineno})"
+    places: list[tuple[str, int]] = []
+    frame = problem.__traceback__
     while frame is not None:
         file = frame.tb_frame.f_code.co_filename
         if not file.startswith("<") and file != __file__ and Path(file).parent.name != "importlib":
-            place = f" ({file}:{frame.tb_lineno})"
+            places.append((file, frame.tb_lineno))
         frame = frame.tb_next
-    return place
+    own = [place for place in places if not Path(place[0]).is_relative_to(_STANDARD) and _INSTALLED not in place[0]]
+    file, line = (own or places or [("", 0)])[-1]
+    return f" ({file}:{line})" if file else ""

@@ -26,7 +26,11 @@ def _of_each(
         applications = _applications(application)
         if not applications:
             return None
-        return [Opening(f"{name}.{setting}".rstrip(".")) for each, name in applications if is_open(each, application)]
+        return [
+            Opening(f"{name}.{setting}", "", *application.assigned(name))
+            for each, name in applications
+            if is_open(each, application)
+        ]
 
     return look
 

@@ -14,13 +14,19 @@ def _settings(application: Application) -> Any:
     return settings if settings.configured else None
 
 
+def _opening(application: Application, settings: Any, name: str) -> Opening:
+    module = getattr(settings, "SETTINGS_MODULE", None)
+    place = application.assigned(f"{module}.{name}") if module else application.called("settings.configure")
+    return Opening(f"settings.{name}", "", *place)
+
+
 def debug_pages(application: Application) -> Iterable[Opening] | None:
     """``DEBUG`` answers errors with pages that show locals and the request."""
     settings = _settings(application)
     if settings is None:
         return None
     is_first = next(iter(settings.MIDDLEWARE), "").startswith("aegis_django.")  # its pages show types and places
-    return [Opening("settings.DEBUG")] if settings.DEBUG and not is_first else []
+    return [_opening(application, settings, "DEBUG")] if settings.DEBUG and not is_first else []
 
 
 def mailed_reports(application: Application) -> Iterable[Opening] | None:
@@ -49,7 +55,7 @@ def shown_mails(application: Application) -> Iterable[Opening] | None:
     is_shown = settings.EMAIL_BACKEND.startswith(
         ("django.core.mail.backends.console", "django.core.mail.backends.file")
     )
-    return [Opening("settings.EMAIL_BACKEND")] if is_shown else []
+    return [_opening(application, settings, "EMAIL_BACKEND")] if is_shown else []
 
 
 DOORS = (

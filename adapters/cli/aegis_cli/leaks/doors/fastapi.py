@@ -18,7 +18,11 @@ def debug_pages(application: Application) -> Iterable[Opening] | None:
     applications = _applications(application)
     if not applications:
         return None
-    return [Opening(name) for each, name in applications if each.debug and not _is_installed(each)]
+    return [
+        Opening(name, "", *application.assigned(name))
+        for each, name in applications
+        if each.debug and not _is_installed(each)
+    ]
 
 
 def _is_installed(app: Any) -> bool:
@@ -34,7 +38,11 @@ def echoed_inputs(application: Application) -> Iterable[Opening] | None:
     if not applications:
         return None
     default = handlers.request_validation_exception_handler
-    return [Opening(name) for each, name in applications if each.exception_handlers.get(errors) is default]
+    return [
+        Opening(name, "", *application.assigned(name))
+        for each, name in applications
+        if each.exception_handlers.get(errors) is default
+    ]
 
 
 DOORS = (

@@ -16,13 +16,8 @@ def debugger(application: Application) -> Iterable[Opening] | None:
     found = application.instances(application.module("flask").Flask)
     if not found:
         return None
-    return [
-        Opening(
-            application.name_of(each, each.import_name) + (" (FLASK_DEBUG)" if os.environ.get("FLASK_DEBUG") else "")
-        )
-        for each in found
-        if each.debug and not _is_installed(each)
-    ]
+    variable = " (FLASK_DEBUG)" if os.environ.get("FLASK_DEBUG") else ""
+    return [_opening(application, each, variable) for each in found if each.debug and not _is_installed(each)]
 
 
 def logged_paths(application: Application) -> Iterable[Opening] | None:
@@ -32,12 +27,17 @@ def logged_paths(application: Application) -> Iterable[Opening] | None:
     if not found:
         return None
     return [
-        Opening(application.name_of(each, each.import_name))
+        _opening(application, each)
         for each in found
         if "log_exception" not in vars(each)
         and type(each).log_exception is flask.Flask.log_exception
         and is_written(logging.getLogger(each.name), logging.ERROR, f"Exception on /{TRACER} [GET]", ())
     ]
+
+
+def _opening(application: Application, app: Any, more: str = "") -> Opening:
+    name = application.name_of(app, app.import_name)
+    return Opening(f"{name}{more}", "", *application.assigned(name))
 
 
 def _is_installed(app: Any) -> bool:

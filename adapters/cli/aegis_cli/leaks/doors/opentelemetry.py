@@ -16,8 +16,9 @@ def attributes(application: Application) -> Iterable[Opening] | None:
     if not sending:
         return None
     return [
-        Opening(application.name_of(each, "a TracerProvider"))
+        Opening(name, "", *application.assigned(name))
         for each, processors in sending
+        for name in [application.name_of(each, "a TracerProvider")]
         if each._span_limits.max_span_attributes != 0 and not all(_redacts(processor) for processor in processors)
     ]
 

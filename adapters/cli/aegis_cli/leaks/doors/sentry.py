@@ -33,12 +33,16 @@ def _collection(options: _Options) -> Mapping[str, Any] | None:
     return collection if isinstance(collection, Mapping) and collection.get("provided_by_user") else None
 
 
+def _opening(application: Application, option: str, fix: str = "") -> Opening:
+    return Opening(f"sentry_sdk.init, {option}", fix, *application.called("sentry_sdk.init"))
+
+
 def _option(is_open: Callable[[_Options], bool], name: str) -> Callable[[Application], Iterable[Opening] | None]:
     def look(application: Application) -> Iterable[Opening] | None:
         options = _options(application)
         if options is None:
             return None
-        return [Opening(f"sentry_sdk.init, {name}")] if is_open(options) else []
+        return [_opening(application, name)] if is_open(options) else []
 
     return look
 
@@ -50,8 +54,8 @@ def local_variables(application: Application) -> Iterable[Opening] | None:
         return None
     collection = _collection(options)
     if collection is not None:
-        return _collected(collection, {"stack_frame_variables": False})
-    return [Opening("sentry_sdk.init, include_local_variables")] if options["include_local_variables"] else []
+        return _collected(application, collection, {"stack_frame_variables": False})
+    return [_opening(application, "include_local_variables")] if options["include_local_variables"] else []
 
 
 def personal_data(application: Application) -> Iterable[Opening] | None:
@@ -61,8 +65,8 @@ def personal_data(application: Application) -> Iterable[Opening] | None:
         return None
     collection = _collection(options)
     if collection is not None:
-        return _collected(collection, _COLLECTED)
-    return [Opening("sentry_sdk.init, send_default_pii")] if options["send_default_pii"] else []
+        return _collected(application, collection, _COLLECTED)
+    return [_opening(application, "send_default_pii")] if options["send_default_pii"] else []
 
 
 def bodies(application: Application) -> Iterable[Opening] | None:
@@ -73,13 +77,13 @@ def bodies(application: Application) -> Iterable[Opening] | None:
     collection = _collection(options)
     if options["max_request_body_size"] == "never" or (collection is not None and not collection["http_bodies"]):
         return []
-    return [Opening("sentry_sdk.init, max_request_body_size")]
+    return [_opening(application, "max_request_body_size")]
 
 
-def _collected(collection: Mapping[str, Any], shut: Mapping[str, object]) -> list[Opening]:
+def _collected(application: Application, collection: Mapping[str, Any], shut: Mapping[str, object]) -> list[Opening]:
     opened = [name for name in shut if _collects(collection.get(name, True))]
     fix = ", ".join(f'"{name}": {shut[name]}'.replace("'", '"') for name in opened)
-    return [Opening(f"sentry_sdk.init, data_collection: {', '.join(opened)}", fix)] if opened else []
+    return [_opening(application, f"data_collection: {', '.join(opened)}", fix)] if opened else []
 
 
 def _collects(entry: Any) -> bool:

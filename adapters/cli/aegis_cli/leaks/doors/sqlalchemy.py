@@ -29,7 +29,7 @@ def parameters(application: Application) -> Iterable[Opening] | None:
     engines = _engines(application)
     if not engines:
         return None
-    return [Opening(name) for engine, name in engines if not engine.hide_parameters]
+    return [Opening(name, "", *application.assigned(name)) for engine, name in engines if not engine.hide_parameters]
 
 
 def echoed(application: Application) -> Iterable[Opening] | None:
@@ -37,7 +37,11 @@ def echoed(application: Application) -> Iterable[Opening] | None:
     engines = _engines(application)
     if not engines:
         return None
-    return [Opening(name) for engine, name in engines if not engine.hide_parameters and _logs(engine, logging.INFO)]
+    return [
+        Opening(name, "", *application.assigned(name))
+        for engine, name in engines
+        if not engine.hide_parameters and _logs(engine, logging.INFO)
+    ]
 
 
 def rows(application: Application) -> Iterable[Opening] | None:
@@ -45,7 +49,11 @@ def rows(application: Application) -> Iterable[Opening] | None:
     engines = _engines(application)
     if not engines:
         return None
-    return [Opening(name) for engine, name in engines if _logs(engine, logging.DEBUG) and _shows_rows(engine)]
+    return [
+        Opening(name, "", *application.assigned(name))
+        for engine, name in engines
+        if _logs(engine, logging.DEBUG) and _shows_rows(engine)
+    ]
 
 
 def _shows_rows(engine: Any) -> bool:

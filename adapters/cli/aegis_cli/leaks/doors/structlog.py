@@ -17,6 +17,7 @@ _HARMLESS: Final = frozenset(
     "ExceptionRenderer ExceptionPrettyPrinter set_exc_info".split()
 )
 
+_CONFIGURE: Final = "structlog.configure"
 _PUT_LAST: Final = (
     'structlog.configure(processors=[*structlog.get_config()["processors"][:-1], redact_event, '
     'structlog.get_config()["processors"][-1]])'
@@ -50,7 +51,8 @@ def unredacted(application: Application) -> Iterable[Opening]:
     """No `redact_event` before the renderer."""
     chain = _chain(application)
     if _redaction(chain) is None:
-        yield Opening(f"structlog.configure, before {_name(chain[-1]) if chain else 'the end'}")
+        before = _name(chain[-1]) if chain else "the end"
+        yield Opening(f"structlog.configure, before {before}", "", *application.called(_CONFIGURE))
 
 
 def behind(application: Application) -> Iterable[Opening]:
@@ -60,7 +62,7 @@ def behind(application: Application) -> Iterable[Opening]:
     if stands is not None:
         for processor in chain[stands + 1 : -1]:
             if _name(processor) not in _HARMLESS:
-                yield Opening(f"structlog.configure, {_name(processor)}")
+                yield Opening(f"structlog.configure, {_name(processor)}", "", *application.called(_CONFIGURE))
 
 
 def local_variables(application: Application) -> Iterable[Opening]:
@@ -71,7 +73,7 @@ def local_variables(application: Application) -> Iterable[Opening]:
     for processor in chain:
         formatter = getattr(processor, "format_exception", None) or getattr(processor, "exception_formatter", None)
         if getattr(formatter, "show_locals", False):
-            yield Opening(f"structlog.configure, {_name(processor)}")
+            yield Opening(f"structlog.configure, {_name(processor)}", "", *application.called(_CONFIGURE))
 
 
 DOORS = (
