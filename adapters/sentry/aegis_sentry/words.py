@@ -48,7 +48,9 @@ class Words:
             return origin_of(value) if isinstance(value, str) else TEXT
         if name in _STATEMENTS:
             return summarize_statement(value) if isinstance(value, str) else TEXT
-        shown = self._redaction.value(name.rpartition(".")[2], self._redaction.value(name, value))
+        shown = self._redaction.value(name, value)
+        if name not in CONSTANT:  # db.name is no patient's
+            shown = self._redaction.value(name.rpartition(".")[2], shown)
         if isinstance(value, str) and shown is value and name not in self._kept:
             return TEXT
         return shown if shown is None or isinstance(shown, str | bool | int | float) else TEXT

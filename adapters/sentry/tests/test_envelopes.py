@@ -82,6 +82,13 @@ def test_types_places_templates_and_numbers_are_sent(phi_canary, received):
     }
     assert admission["measurements"] == {"beds": {"value": 2, "unit": "bed"}}
     bodies = [line["body"] for part in received.of("log") for line in part["items"]]
+    loggers = {
+        line["attributes"]["logger.name"]["value"]
+        for part in received.of("log")
+        for line in part["items"]
+        if "logger.name" in line["attributes"]
+    }
+    assert "clinic.ward" in loggers  # although a patient has a name
     assert {"no bed for %s, mrn=%s, ward %d", "[ValueError]", "the ward is full"} <= {*bodies}
 
 
