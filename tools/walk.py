@@ -23,6 +23,13 @@ from tools.guides import blocks_of, installs_of, program_of, sections_of, with_w
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "guides" / "ten-lines.md"
+DRIVEN = ("postgres", "s3", "smtp", "vault")
+LOADED = """
+from importlib.metadata import distribution
+
+for point in distribution("aegis-health-{}").entry_points:
+    print(point.load().__name__)
+"""
 TESTING = ROOT / "docs" / "guides" / "testing.md"
 LEAKY = ROOT / "examples" / "leaky"
 DRIVING = ("celery", "django", "fastapi", "flask", "opentelemetry", "sentry", "sqlalchemy")
@@ -101,6 +108,14 @@ def readme_walks() -> Iterator[Walk]:
             )
         installs = installs_of(text.partition("```python")[0])
         yield Walk(f"readme/{name}", installs, files, (Step(("python", "-I", "-u", "program.py"), ""),))
+
+
+def driven_walks() -> Iterator[Walk]:
+    """What the entry points of each adapter for a server name, loaded where nothing else is installed."""
+    for name in DRIVEN:
+        text = (ROOT / "adapters" / name / "README.md").read_text(encoding="utf-8")
+        step = Step(("python", "-I", "program.py"), "from_url…")
+        yield Walk(f"readme/{name}", installs_of(text), {"program.py": LOADED.format(name)}, (step,))
 
 
 def leaks_walks() -> Iterator[Walk]:
@@ -205,7 +220,7 @@ def _lines(text: str) -> str:
 
 def every_walk() -> list[Walk]:
     """All of them, in the order in which they are told."""
-    return [*guide_walks(), testing_walk(), *readme_walks(), *leaks_walks()]
+    return [*guide_walks(), testing_walk(), *readme_walks(), *driven_walks(), *leaks_walks()]
 
 
 def main() -> int:
