@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable
-from typing import Final
+from typing import Annotated, Final
 
 import attrs
 import pydantic
 
 from aegis_core import Mrn
 from tests.corpus.case import Case
-from tests.corpus.classes import SHAPES, Patient
+from tests.corpus.classes import FIELDS, SHAPES, Patient
 from tests.corpus.logs import events, log
 
 OUTSIDE: Final[dict[str, Callable[[Case], None]]] = {
@@ -22,7 +22,7 @@ OUTSIDE: Final[dict[str, Callable[[Case], None]]] = {
     "outside: no name": lambda case: events.info("found", row=(7, case.value)),
     "outside: key": lambda case: events.info("counted", beds={case.value: 7}),
     "outside: positional argument": lambda case: log.info("admitted %s", case.value),
-    "outside: name that nobody has read yet": lambda case: events.info(
+    "outside: name of a class that nobody has read": lambda case: events.info(
         "admitted", **{f"unread_{case.kind}": case.value}
     ),
     "outside: unmarked field of a known class": lambda case: events.info("sent", letter=Letter("HN-1", case.value)),
@@ -32,6 +32,11 @@ OUTSIDE: Final[dict[str, Callable[[Case], None]]] = {
     "outside: error of a model around a guarded one": lambda case: _around(case),
     "outside: standard output": lambda case: print(case.value),
 }
+
+
+Unread: Final = attrs.make_class(
+    "Unread", {f"unread_{name}": attrs.field(type=Annotated[str, of]) for name, of in FIELDS.items()}
+)
 
 
 @attrs.define

@@ -52,6 +52,7 @@ def _served(*command: str) -> App:
 
 
 APPS: Final[dict[str, App]] = {
+    "core": App(partial(carry_alone, "tests.corpus.apps.core_app")),
     "fastapi": _served("tests.corpus.apps.fastapi_app"),
     "flask": _served("gunicorn", "-c", _CONF, "tests.corpus.apps.flask_app:app"),
     "django": _served("gunicorn", "-c", _CONF, "tests.corpus.apps.django_site:wsgi"),

@@ -18,8 +18,9 @@ from tests.corpus.errors import ERRORS, SILENT
 from tests.corpus.logs import set_up
 
 set_up(Path.cwd())
-_spans: Any = ConsoleSpanExporter(out=Path("spans").open("w"))
-_logs: Any = ConsoleLogRecordExporter(out=Path("logs").open("w"))
+# Closed with the process.
+_spans: Any = ConsoleSpanExporter(out=Path("spans").open("w"))  # noqa: SIM115
+_logs: Any = ConsoleLogRecordExporter(out=Path("logs").open("w"))  # noqa: SIM115
 tracing = TracerProvider(shutdown_on_exit=False)
 tracing.add_span_processor(BatchSpanProcessor(_spans if IS_BARE else RedactingSpanExporter(_spans)))
 logging = LoggerProvider(shutdown_on_exit=False)
@@ -52,7 +53,7 @@ def _raised(raising: Callable[[Case], None], case: Case) -> None:
     try:
         with tracer.start_as_current_span("admit"):
             raising(case)
-    except Exception:  # noqa: BLE001, S110 - whatever was raised
+    except Exception:  # noqa: BLE001 - whatever was raised
         pass
 
 

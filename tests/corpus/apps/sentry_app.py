@@ -30,6 +30,7 @@ class Envelopes(Transport):
 set_up(Path.cwd())
 log = logging.getLogger("clinic.tracked")  # by the tracker alone: what else is logged is another application's part
 log.propagate = False
+log.addHandler(logging.NullHandler())
 (sentry_sdk.init if IS_BARE else aegis_sentry.init)(
     dsn="https://public@sentry.example/1",
     transport=Envelopes,
@@ -100,7 +101,7 @@ CARRIERS: Final[dict[str, Callable[[Case], None]]] = {
     "tracker: statement of a span": lambda case: _span("db", f"SELECT 1 FROM bed WHERE who = '{case.value}'"),
     "tracker: attribute of a span": lambda case: _in_a_transaction(lambda span: span.set_data("who", case.value)),
     "tracker: tag of a span": lambda case: _in_a_transaction(lambda span: span.set_tag("who", case.value)),
-    "outside: text put together before": lambda case: log.error(f"no bed for {case.value}"),
+    "outside: text put together before": lambda case: log.error(f"no bed for {case.value}"),  # noqa: G004
 }
 
 if __name__ == "__main__":
