@@ -41,4 +41,7 @@ def of_middleware(app_configs: Sequence[AppConfig] | None, **_: object) -> list[
     if configured.principal is signed_in and AUTHENTICATION not in given:
         hint = 'install it, or say who acts with AEGIS = {"PRINCIPAL": …}'
         found.append(Warning(f"{AUTHENTICATION} is not installed: nobody signs in.", hint=hint, id="aegis_django.W003"))
+    if settings.DEBUG_PROPAGATE_EXCEPTIONS:
+        hint = "leave it out: what a view raises then reaches the server's log with its text"
+        found.append(Warning("DEBUG_PROPAGATE_EXCEPTIONS is set.", hint=hint, id="aegis_django.W004"))
     return found

@@ -58,6 +58,8 @@ def test_nobody_on_record_is_told():
         assert {name for name, _ in told()} == {"aegis_django.W002"}
     with override_settings(MIDDLEWARE=settings.MIDDLEWARE[:1]):
         assert {name for name, _ in told()} == {"aegis_django.W003"}
+    with override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True):
+        assert {name for name, _ in told()} == {"aegis_django.W004"}
 
 
 def test_marks_of_no_model_and_of_no_field_are_told():
