@@ -205,7 +205,9 @@ def _sqlalchemy(type_: typing.Any) -> Members:
                 scope.read(annotation := scope.annotation(name))
             except Unresolvable:
                 annotation = None
-            members[name] = Member(annotation)
+            # What is no column and says its class itself: an attribute that opens a sealed one.
+            given = getattr(base.__dict__.get(name), "data_class", None)
+            members[name] = Member(annotation, given if isinstance(given, DataClass) else None)
     return Members("state", members, scope, closed=True)
 
 

@@ -45,7 +45,7 @@ class Base(AsyncAttrs, DeclarativeBase):
 
 
 class Contact:
-    phone: Mapped[str | None] = sealed(PHI.PHONE, subject="mrn")
+    home_phone: Mapped[str | None] = sealed(PHI.PHONE, subject="mrn")
 
 
 class Patient(Contact, Base):
@@ -59,21 +59,21 @@ class Patient(Contact, Base):
 class Inpatient(Patient):
     __tablename__ = "inpatient"
     id: Mapped[int] = mapped_column(ForeignKey("patient.id"), primary_key=True)
-    bed: Mapped[str | None] = sealed(PHI.ADDRESS, subject="mrn")
+    bedside: Mapped[str | None] = sealed(PHI.ADDRESS, subject="mrn")
 
 
 class Note(Base):
     __tablename__ = "note"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     mrn: Mapped[Mrn]
-    body: Mapped[str | None] = sealed(PHI.NOTE, subject="mrn", row="id")
+    remark: Mapped[str | None] = sealed(PHI.NOTE, subject="mrn", row="id")
 
 
 class Laboratory(Base):
     __tablename__ = "laboratory"
     id: Mapped[int] = mapped_column(primary_key=True)
-    password: Mapped[str] = sealed(SECRET.PASSWORD, nullable=False)
-    login: Mapped[str | None] = sealed(SECRET.PASSWORD, column="account", place="lab.account", token=str)
+    lab_password: Mapped[str] = sealed(SECRET.PASSWORD, nullable=False)
+    lab_login: Mapped[str | None] = sealed(SECRET.PASSWORD, column="lab_account", place="lab.account", token=str)
 
 
 @pytest.fixture
@@ -114,14 +114,14 @@ def refuses(code: ErrorCode, call: Any) -> str:
 
 def test_what_is_added_is_read_again_and_lies_sealed(sessions):
     with sessions.begin() as session:
-        patient = Patient(national_id=ID, phone="081 234 5678", mrn="HN-1")
+        patient = Patient(national_id=ID, home_phone="081 234 5678", mrn="HN-1")
         assert patient.national_id == ID  # before it is written
         session.add(patient)
         session.flush()
         assert patient.national_id == ID
     with sessions() as session:
         read = session.scalars(select(Patient)).one()
-        assert (read.national_id, read.phone) == (ID, "081 234 5678")
+        assert (read.national_id, read.home_phone) == (ID, "081 234 5678")
         (box,), (token,) = stored(session), stored(session, "national_id_token")
         assert box.startswith("aegis1:s:")
         assert "1002" not in box + token
@@ -175,7 +175,7 @@ def test_whose_number_changes_takes_the_values_along(sessions, ring, is_loaded):
 
 def test_an_object_that_is_added_again_is_sealed_for_the_row_that_it_becomes(sessions):
     with sessions() as session:
-        patient, note = Patient(mrn="HN-1", national_id=ID), Note(mrn="HN-1", body="x")
+        patient, note = Patient(mrn="HN-1", national_id=ID), Note(mrn="HN-1", remark="x")
         session.add_all([patient, note])
         session.flush()
         session.rollback()
@@ -190,17 +190,17 @@ def test_an_object_that_is_added_again_is_sealed_for_the_row_that_it_becomes(ses
         note.id = uuid4()
         session.add(note)
         session.commit()
-        assert [each.body for each in session.scalars(select(Note))] == ["x", "x"]
+        assert [each.remark for each in session.scalars(select(Note))] == ["x", "x"]
         session.add(Patient(mrn="HN-9", _national_id=patient._national_id))
         refuses(ErrorCode.INTEGRITY, session.flush)
 
 
 def test_classes_that_inherit_seal_what_is_theirs_and_what_they_inherit(sessions):
     with sessions.begin() as session:
-        session.add_all([Inpatient(mrn="HN-1", national_id=ID, bed="7"), Patient(mrn="HN-2", national_id="2")])
+        session.add_all([Inpatient(mrn="HN-1", national_id=ID, bedside="7"), Patient(mrn="HN-2", national_id="2")])
     with sessions.begin() as session:
         inpatient = session.scalars(select(Inpatient).where(Inpatient.national_id == ID)).one()
-        assert (inpatient.bed, inpatient.national_id) == ("7", ID)
+        assert (inpatient.bedside, inpatient.national_id) == ("7", ID)
         inpatient.mrn = "HN-3"
     with sessions() as session:
         read = session.scalars(select(Patient).order_by(Patient.id)).all()
@@ -245,7 +245,7 @@ def test_it_is_found_by_its_value_in_any_spelling(sessions, ring):
         lambda: Patient.national_id.like("1%"),
         lambda: Patient.national_id > "1",
         lambda: Patient.national_id == 1,
-        lambda: Patient.phone == "081",  # has no token
+        lambda: Patient.home_phone == "081",  # has no token
         lambda: select(Patient.national_id),
         lambda: select(Patient).order_by(Patient.national_id),
         lambda: func.lower(Patient.national_id),
@@ -265,7 +265,7 @@ def test_bulk_inserts_are_sealed_row_by_row(sessions):
     with sessions.begin() as session:
         session.execute(insert(Patient), rows)
         session.bulk_insert_mappings(Patient, [{"mrn": "HN-3", "national_id": "3"}, {"mrn": "HN-4"}])
-        session.execute(insert(Note), [{"mrn": "HN-1", "body": "of one row"}])
+        session.execute(insert(Note), [{"mrn": "HN-1", "remark": "of one row"}])
     with sessions() as session:
         read = session.scalars(select(Patient).order_by(Patient.id)).all()
         assert [(each.mrn, each.national_id) for each in read] == [
@@ -273,7 +273,7 @@ def test_bulk_inserts_are_sealed_row_by_row(sessions):
             ("HN-4", None),
         ]
         assert session.scalars(select(Patient).where(Patient.national_id == "3")).one().mrn == "HN-3"
-        assert session.scalars(select(Note)).one().body == "of one row"
+        assert session.scalars(select(Note)).one().remark == "of one row"
 
 
 @pytest.mark.parametrize(
@@ -301,15 +301,17 @@ def test_nothing_unsealed_comes_into_the_column(sessions, write):
 
 def test_boxes_open_where_they_were_sealed_and_nowhere_else(sessions):
     with sessions.begin() as session:
-        session.add_all([Patient(mrn=f"HN-{n}", national_id=ID, phone="081") for n in (1, 2)])
-        session.add_all([Note(mrn="HN-1", body=f"{n}") for n in (1, 2)])
+        session.add_all([Patient(mrn=f"HN-{n}", national_id=ID, home_phone="081") for n in (1, 2)])
+        session.add_all([Note(mrn="HN-1", remark=f"{n}") for n in (1, 2)])
     with sessions() as session:
         first, second = session.scalars(select(Patient).order_by(Patient.id))
         note, other = session.scalars(select(Note))
         refuses(ErrorCode.INTEGRITY, lambda: _swapped(second, "_national_id", first._national_id).national_id)
-        refuses(ErrorCode.INTEGRITY, lambda: _swapped(second, "_phone", second.__dict__["_national_id"]).phone)
-        refuses(ErrorCode.INTEGRITY, lambda: _swapped(first, "_phone", first._national_id).phone)
-        refuses(ErrorCode.INTEGRITY, lambda: _swapped(note, "_body", other._body).body)
+        refuses(
+            ErrorCode.INTEGRITY, lambda: _swapped(second, "_home_phone", second.__dict__["_national_id"]).home_phone
+        )
+        refuses(ErrorCode.INTEGRITY, lambda: _swapped(first, "_home_phone", first._national_id).home_phone)
+        refuses(ErrorCode.INTEGRITY, lambda: _swapped(note, "_remark", other._remark).remark)
 
 
 def _swapped(target: Any, name: str, box: str) -> Any:
@@ -370,26 +372,26 @@ def _flushed(engine):
 
 def test_what_is_nobodys_is_sealed_with_the_tenants_key(sessions):
     with sessions.begin() as session:
-        session.add(Laboratory(password="p4ss"))
+        session.add(Laboratory(lab_password="p4ss"))
     with sessions() as session:
-        assert stored(session, "password", "laboratory")[0].startswith("aegis1:k")
-        assert session.scalars(select(Laboratory)).one().password == "p4ss"
+        assert stored(session, "lab_password", "laboratory")[0].startswith("aegis1:k")
+        assert session.scalars(select(Laboratory)).one().lab_password == "p4ss"
         with pytest.raises(DBAPIError):
             session.add(Laboratory())
             session.flush()
 
 
 def test_a_renamed_column_opens_by_its_former_name(sessions, ring):
-    assert {"account", "account_token"} <= set(Laboratory.__table__.columns.keys())
+    assert {"lab_account", "lab_account_token"} <= set(Laboratory.__table__.columns.keys())
     with sessions.begin() as session:
-        session.add(Laboratory(password="p4ss", login="lab-1"))
+        session.add(Laboratory(lab_password="p4ss", lab_login="lab-1"))
     with sessions() as session:
-        assert session.scalars(select(Laboratory).where(Laboratory.login == "lab-1")).one().login == "lab-1"
-        (box,) = stored(session, "account", "laboratory")
+        assert session.scalars(select(Laboratory).where(Laboratory.lab_login == "lab-1")).one().lab_login == "lab-1"
+        (box,) = stored(session, "lab_account", "laboratory")
         key = ring.key(sealing_key(box))
         assert open_column(key, box, context=column_context("lab.account")) == "lab-1"
-        under = Laboratory._login.like(f"aegis1:{key.id}:%")  # what is still sealed with that key
-        assert session.scalars(select(Laboratory).where(under)).one().login == "lab-1"
+        under = Laboratory._lab_login.like(f"aegis1:{key.id}:%")  # what is still sealed with that key
+        assert session.scalars(select(Laboratory).where(under)).one().lab_login == "lab-1"
 
 
 def test_an_object_holds_no_value_and_logs_erase_it(sessions, caplog):
@@ -406,6 +408,18 @@ def test_an_object_holds_no_value_and_logs_erase_it(sessions, caplog):
     assert ID.encode() not in pickle.dumps(patient)
     assert pickle.loads(pickle.dumps(patient)).national_id == ID
     assert copy.copy(patient._national_id) == patient._national_id
+
+
+def test_marks_are_known_before_anybody_makes_an_object():
+    class Other(DeclarativeBase):
+        pass
+
+    class Visit(Other):
+        __tablename__ = "visit"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        visit_cause: Mapped[str | None] = sealed(PHI.DIAGNOSIS)
+
+    assert marks_of(Visit)["visit_cause"] is marks_of(Visit)["_visit_cause"] is PHI.DIAGNOSIS
 
 
 def test_objects_merge_with_their_values(sessions):
@@ -427,7 +441,7 @@ def test_an_attribute_that_is_no_column_binds_nothing():
     class Wrong(Other):
         __tablename__ = "wrong"
         id: Mapped[int] = mapped_column(primary_key=True)
-        name: Mapped[str | None] = sealed(PHI.NAME, subject="nobody")
+        alias_name: Mapped[str | None] = sealed(PHI.NAME, subject="nobody")
 
     assert "`nobody`" in refuses(ErrorCode.INVALID_ARGUMENT, Wrong)
 
