@@ -1,5 +1,6 @@
 """Where sealed columns have their keys from, for sessions of both colours."""
 
+from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
@@ -41,8 +42,10 @@ class Keys:
             raise _refused("say where keys come from: seal_with(Base.metadata, lambda: aegis.keys)")
         self._ring: Any = gives()
         self._awaited = isinstance(self._ring, Keyring)
+        # Also where the key is at hand: else it would work for a minute, and then no more.
+        if not self._awaited and _is_on_a_loop():
+            raise _refused("the blocking keyring would stop the event loop: give async sessions the async one")
         if self._awaited and not in_greenlet():
-            # Also where the key is at hand: else it would work for a minute, and then no more.
             raise _refused(
                 "the async keyring has to be awaited: `await row.awaitable_attrs.name` (AsyncAttrs), or read it in "
                 "`await session.run_sync(...)`"
@@ -72,6 +75,14 @@ class Keys:
 
     def _wait(self, given: RingKey | Awaitable[RingKey]) -> RingKey:
         return given if isinstance(given, RingKey) else await_only(given)
+
+
+def _is_on_a_loop() -> bool:
+    try:
+        get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _refused(message: str) -> AegisError:

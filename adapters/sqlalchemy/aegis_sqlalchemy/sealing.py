@@ -41,6 +41,10 @@ def sealed(
             second column then, of tokens.
         column: its name, if that is not the attribute's.
         place: what stands for table and column, once one of them was renamed: the former names, ``patient.ssn``.
+        nullable: whether the column may be NULL.
+
+    Raises:
+        UnsupportedCapability: before SQLAlchemy 2.1.
     """
     if not hasattr(hybrid_property, "bulk_dml"):  # before 2.1 bulk inserts leave out what they are told of a hybrid
         raise UnsupportedCapability("bulk_dml", adapter="sqlalchemy", operation="sqlalchemy.sealed")
@@ -147,16 +151,16 @@ class Sealed(hybrid_property[Any]):
     # --- of a class
 
     def _searched(self, cls: Any) -> Searched:
-        return Searched(
-            getattr(cls, self._box), getattr(cls, self._token, None), lambda values: self._tokens(cls, values)
-        )
+        token = getattr(cls, self._token, None)
+        return Searched(getattr(cls, self._box), token, self._classified, lambda values: self._tokens(cls, values))
 
-    def _tokens(self, cls: Any, values: Sequence[str]) -> list[str]:
+    def _tokens(self, cls: Any, values: Sequence[Classified[str]]) -> list[str]:
         table = self._table(inspect(cls).mapper.class_)
         place, tenant = self._place(table), current().tenant or ""
         spelling = self._spelling or str
         keys = Keys(table.metadata).every_index()
-        return [column_token(key, spelling(value), place=place, tenant=tenant) for key in keys for value in values]
+        spelled = [spelling(_revealed(value)) for value in values]
+        return [column_token(key, text, place=place, tenant=tenant) for key in keys for text in spelled]
 
     def _in_bulk(self, cls: Any, mapping: MutableMapping[str, Any], value: str | None) -> None:
         box = token = None

@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 from sqlalchemy import ColumnElement, bindparam
 from sqlalchemy.sql import operators
 
-from aegis_core import AegisError, ErrorCode
+from aegis_core import AegisError, Classified, ErrorCode
 from aegis_sqlalchemy.sealed_text import Outright
 
 _NULL: Final = {operators.eq: True, operators.is_: True, operators.ne: False, operators.is_not: False}
@@ -19,12 +19,21 @@ class Searched(operators.ColumnOperators):
     Arguments:
         box: the column of the sealed texts.
         token: the column of tokens, if there is one.
-        tokens: gives every token that a value may have; called when the statement is executed.
+        classified: takes texts alone.
+        tokens: gives every token that values may have; called when the statement is executed.
     """
 
-    def __init__(self, box: Any, token: Any, tokens: Callable[[Sequence[str]], list[str]], /) -> None:
+    def __init__(
+        self,
+        box: Any,
+        token: Any,
+        /,
+        classified: Callable[[Any], Classified[str]],
+        tokens: Callable[[Sequence[Classified[str]]], list[str]],
+    ) -> None:
         self._box = box
         self._token = token
+        self._classified = classified
         self._tokens = tokens
 
     def operate(self, op: operators.OperatorType, *other: Any, **kwargs: Any) -> ColumnElement[bool]:
@@ -40,10 +49,7 @@ class Searched(operators.ColumnOperators):
             del other
             refuse("a sealed column is searched by its token: declare it with token=")
         many = op in (operators.in_op, operators.not_in_op)
-        values = tuple(other[0]) if many else other
-        if not all(isinstance(value, str) for value in values):
-            del other, values
-            refuse("a sealed column is compared with texts")
+        values = tuple(map(self._classified, other[0] if many else other))
         sought = bindparam(None, callable_=lambda: self._sought(values), type_=self._token.type, expanding=True)
         found = self._token.in_(sought) if _VALUE[op] else self._token.not_in(sought)
         return found
@@ -51,7 +57,7 @@ class Searched(operators.ColumnOperators):
     def __clause_element__(self) -> NoReturn:
         refuse("a sealed column is no expression: select the entity, and read its attribute")
 
-    def _sought(self, values: Sequence[str]) -> list[str]:
+    def _sought(self, values: Sequence[Classified[str]]) -> list[str]:
         try:
             return self._tokens(values)
         except AegisError as error:

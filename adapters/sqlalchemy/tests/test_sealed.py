@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import ForeignKey, create_engine, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncAttrs, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, aliased, make_transient, mapped_column, sessionmaker
 from sqlalchemy.pool import StaticPool
 
@@ -22,7 +22,6 @@ from aegis_core import (
     Classified,
     ErrorCode,
     KeyPurpose,
-    Keyring,
     Mrn,
     blocking,
     marks_of,
@@ -410,18 +409,6 @@ def test_an_object_holds_no_value_and_logs_erase_it(sessions, caplog):
     assert copy.copy(patient._national_id) == patient._national_id
 
 
-def test_marks_are_known_before_anybody_makes_an_object():
-    class Other(DeclarativeBase):
-        pass
-
-    class Visit(Other):
-        __tablename__ = "visit"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        visit_cause: Mapped[str | None] = sealed(PHI.DIAGNOSIS)
-
-    assert marks_of(Visit)["visit_cause"] is marks_of(Visit)["_visit_cause"] is PHI.DIAGNOSIS
-
-
 def test_objects_merge_with_their_values(sessions):
     with sessions(expire_on_commit=False) as session:
         patient = Patient(mrn="HN-1", national_id=ID)
@@ -432,49 +419,6 @@ def test_objects_merge_with_their_values(sessions):
         assert session.merge(Patient(id=patient.id, national_id="2")).national_id == "2"
         session.commit()
         assert session.scalars(select(Patient)).one().national_id == "2"
-
-
-def test_an_attribute_that_is_no_column_binds_nothing():
-    class Other(DeclarativeBase):
-        pass
-
-    class Wrong(Other):
-        __tablename__ = "wrong"
-        id: Mapped[int] = mapped_column(primary_key=True)
-        alias_name: Mapped[str | None] = sealed(PHI.NAME, subject="nobody")
-
-    assert "`nobody`" in refuses(ErrorCode.INVALID_ARGUMENT, Wrong)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def async_engine(request):
-    if request.param == "sqlite":
-        engine = create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
-    else:
-        engine = request.getfixturevalue("place").async_engine()
-    async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.mark.anyio
-async def test_async_sessions_seal_and_search_and_await_what_they_read(async_engine):
-    async with Keyring(MemoryVault(), MemoryState()) as ring:
-        seal_with(Base.metadata, lambda: ring)
-        async with async_sessionmaker(async_engine)() as session:
-            session.add(Patient(mrn="HN-1", national_id=ID))
-            await session.execute(insert(Patient), [{"mrn": "HN-2", "national_id": "2"}])
-            await session.commit()
-            found = (await session.scalars(select(Patient).where(Patient.national_id == ID))).one()
-            assert await found.awaitable_attrs.national_id == ID
-            assert await session.run_sync(lambda _session: found.national_id) == ID
-            # Also with the key at hand, for that would end a minute later.
-            assert "awaitable_attrs" in refuses(ErrorCode.INVALID_ARGUMENT, lambda: found.national_id)
-            found.mrn = "HN-9"
-            await session.commit()
-            await session.refresh(found)
-            assert await found.awaitable_attrs.national_id == ID
 
 
 texts = st.text(st.characters(), max_size=50)  # NUL, astral and lone surrogates among them
