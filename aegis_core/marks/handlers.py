@@ -160,9 +160,14 @@ def _message(record: logging.LogRecord, redaction: Redaction) -> tuple[Any, Any]
         return _of_asyncio(message, args, redaction)
     if record.name == "py.warnings":
         return _of_warnings(message % args if args else message), None
-    if not args:
-        return message, args
-    shown = _by_key(message, args, redaction) if isinstance(args, Mapping) else _positional(message, args, redaction)
+    return redact_arguments(message, args, redaction) if args else (message, args)
+
+
+def redact_arguments(message: str, args: Any, redaction: Redaction, /) -> tuple[str, Any]:
+    """Give the message and the arguments that may be put into it; no arguments where they had to be put in already."""
+    shown: Any = (
+        _by_key(message, args, redaction) if isinstance(args, Mapping) else _positional(message, args, redaction)
+    )
     try:
         _ = message % shown
     except (TypeError, ValueError, KeyError):

@@ -81,7 +81,9 @@ class Redaction:
                 if key in LEARNED and key not in self._skip:
                     event[key] = self.hit(key, value, LEARNED[key])
                 elif type(value) not in SCALARS and key != "_record":
-                    event[key] = plans[type(value)](value, None)
+                    event[key] = (
+                        plans[type(value)](value, None) if key != "positional_args" else self._put(event, value)
+                    )
             if "exc_info" in event and "exc_info" not in self.keep:
                 traced = event.pop("exc_info")
                 if traced:
@@ -153,6 +155,17 @@ class Redaction:
         if isinstance(value, Classified):
             data_class = value.data_class
         return self.marked(value, data_class)
+
+    def _put(self, event: MutableMapping[str, Any], given: Any) -> object:
+        """What structlog's ``PositionalArgumentsFormatter`` is to put into the event, as for the standard library."""
+        message = event.get("event")
+        if not isinstance(message, str) or not isinstance(given, tuple):
+            return self.nested(given, None)
+        from aegis_core.marks.handlers import redact_arguments
+
+        args = given[0] if len(given) == 1 and isinstance(given[0], Mapping) and given[0] else given
+        event["event"], shown = redact_arguments(message, args, self)
+        return shown if isinstance(shown, tuple) else () if shown is None else (shown,)
 
     def _make(self, type_: type) -> "Plan":
         from aegis_core.marks.plans import compile_plan

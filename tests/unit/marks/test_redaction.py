@@ -359,6 +359,29 @@ def test_no_marked_value_survives_in_any_nesting(value):
         assert CANARY not in repr(redaction.value("value", value))
 
 
+@pytest.mark.parametrize(
+    ("message", "args", "told"),
+    [
+        ("mrn=%s to %s", (CANARY, "4B"), "mrn=[phi.mrn] to 4B"),
+        (
+            "%s to bed %d",
+            (Patient("HN1", CANARY, "4B"), 7),
+            "{'mrn': '[phi.mrn]', 'name': '[phi.name]', 'ward': '4B'} to bed 7",
+        ),
+        ("mrn=%d", (42,), "mrn=[phi.mrn]"),
+        ("%(mrn)s to %(ward)s", ({"mrn": CANARY, "ward": "4B"},), "[phi.mrn] to 4B"),
+        ("mrn=%s", (CANARY, CANARY), "mrn=%s ('[text]', '[text]')"),
+    ],
+)
+def test_structlogs_positional_arguments_are_redacted_and_can_be_put_in_afterwards(message, args, told):
+    put_in = structlog.stdlib.PositionalArgumentsFormatter()
+    given = {"event": message, "positional_args": args}
+    assert put_in(None, "info", redact_event(None, "info", given))["event"] == told
+    assert event(positional_args=args, event=None)["positional_args"] == [
+        Redaction().value(None, each) for each in args
+    ]
+
+
 def test_an_exception_that_is_an_attrs_class_or_a_dataclass_tells_no_more_than_any_other():
     @attrs.define(auto_exc=True)
     class Refused(Exception):

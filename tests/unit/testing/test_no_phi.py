@@ -99,13 +99,17 @@ def test_without_the_fixture_nothing_is_searched(pytester):
         ("print(phi_canary.patient['mrn'])", ["-s"]),
         ("subprocess.run(['cat'], input=phi_canary.patient['mrn'].encode(), stdout=open('elsewhere', 'wb'))", []),
         ("with pytest.raises(ValueError):\n        raise ValueError(phi_canary.patient['mrn'])", []),
+        (
+            "taken = request.getfixturevalue('capsys')\n    print(phi_canary.patient['mrn'])\n    taken.readouterr()",
+            [],
+        ),
     ],
-    ids=["not-captured", "elsewhere", "expected"],
+    ids=["not-captured", "elsewhere", "expected", "taken"],
 )
 def test_what_the_guide_says_is_not_searched(pytester, body, arguments):
-    outcome(pytester, f"import subprocess\ndef test_it(phi_canary):\n    {body}\n", *arguments).assert_outcomes(
-        passed=1
-    )
+    outcome(
+        pytester, f"import subprocess\ndef test_it(phi_canary, request):\n    {body}\n", *arguments
+    ).assert_outcomes(passed=1)
 
 
 def test_an_outbox_of_each_tests_own_keeps_what_it_is_given(outbox):
