@@ -9,7 +9,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from aegis_core import Aegis, AegisError, ErrorCode
-from aegis_fastapi import problems
+from aegis_fastapi import lines, problems
 from aegis_fastapi.scrubbing import Scrubbing
 
 
@@ -18,8 +18,9 @@ def install(app: Starlette, aegis: Aegis | None = None, /, *, trusted: bool = Fa
 
     Afterwards a request that is refused is answered with 422 and says where and by which rule; an `AegisError` has the
     status of its code; anything else is 500; all as ``application/problem+json`` with the request's id. Exceptions on
-    their way to the server's log have lost their texts. Handlers of the application's own win, whenever they were
-    added. Applications that are mounted in this one when it first is called are treated alike.
+    their way to the server's log have lost their texts, and uvicorn's lines name the route. Handlers of the
+    application's own win, whenever they were added. Applications that are mounted in this one when it first is called
+    are treated alike.
 
     Arguments:
         app: a FastAPI application, before its first request.
@@ -32,6 +33,7 @@ def install(app: Starlette, aegis: Aegis | None = None, /, *, trusted: bool = Fa
     if _is_installed(app):
         raise AegisError(ErrorCode.INVALID_ARGUMENT, "aegis_fastapi is installed in this application: call it once")
     app.add_middleware(_errors, of=app)
+    lines.install()
     if aegis is not None:
         app.add_middleware(aegis.asgi, trusted=trusted)
     handlers = app.exception_handlers
@@ -53,7 +55,7 @@ def _errors(app: ASGIApp, of: Starlette) -> ASGIApp:
             install(mounted)
     handlers = [handler for key, handler in of.exception_handlers.items() if key in (500, Exception)]
     handler = handlers[-1] if handlers else problems.of_anything
-    return ServerErrorMiddleware(Scrubbing(app), handler=handler, debug=of.debug)
+    return lines.Handling(ServerErrorMiddleware(Scrubbing(app), handler=handler, debug=of.debug))
 
 
 def _is_installed(app: Starlette) -> bool:

@@ -14,6 +14,7 @@ from starlette.websockets import WebSocketState
 
 from aegis_core import current, scrub
 from aegis_core.kernel import PROBLEM_JSON, AegisError, ErrorCode, problem_details, problem_headers, status_of
+from aegis_fastapi.lines import route_of
 
 #: What stands for a part of a path that is no declared name: it was sent, as a mapping's key.
 KEY: Final = "[key]"
@@ -55,7 +56,7 @@ async def of_anything(request: Request, error: Exception) -> Response:
 
 
 def _tell(connection: Request | WebSocket, error: AegisError, exc_info: BaseException | None = None) -> None:
-    route = getattr(connection.scope.get("route"), "path", "[no route]")
+    route = route_of(connection.scope)
     _log.error("%s: %s (request %s)", error.code, route, current().request_id, exc_info=exc_info)
 
 
