@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from tests.architecture.tree import ROOT
-from tests.corpus.runs import Run
+from tests.corpus.runs import APPS, Run
 
 GUIDE: Final = ROOT / "docs" / "guides" / "leaks.md"
 LIMITS: Final = ROOT / "docs" / "guides" / "ten-lines.md"
@@ -98,7 +98,9 @@ def read() -> dict[str, dict[str, str]]:
 
 
 def write(columns: Mapping[str, Mapping[str, str]], /) -> None:
-    """Put the table into the guide."""
+    """Put these columns into the guide's table; those of other applications stay."""
+    known = {**read(), **columns}
+    columns = {app: known[app] for app in APPS if app in known}
     text = GUIDE.read_text(encoding="utf-8")
     before, begin, rest = text.partition(_BEGIN)
     _, end, after = rest.partition(_END)

@@ -55,8 +55,13 @@ WIRES: Final[dict[str, Callable[[Case], Sent]]] = {
     "body: of a request that fails": lambda case: Sent("POST", "/fails/4B", 500, _JSON, _json({case.kind: case.value})),
 }
 
+NO_ROUTE: Final = "outside: path of no route on the page of DEBUG"
+KEY_OF_A_MAPPING: Final = "body: key of a mapping"
 #: Those of one application alone.
-OWN_WIRES: Final = {"outside: path of no route on the page of DEBUG": WIRES["url: path of no route"]}
+OWN_WIRES: Final[dict[str, Callable[[Case], Sent]]] = {
+    NO_ROUTE: WIRES["url: path of no route"],
+    KEY_OF_A_MAPPING: lambda case: Sent("POST", "/beds", 422, _JSON, _json({case.value: "none"})),
+}
 
 #: How an application answers to what it does, by the carrier or the beginning of it; the others with 200.
 STATUS: Final = {

@@ -21,7 +21,7 @@ from tests.corpus.classes import FIELDS
 from tests.corpus.lines import LINES
 from tests.corpus.logs import events, log
 from tests.corpus.outside import OUTSIDE
-from tests.corpus.wires import OWN_WIRES
+from tests.corpus.wires import NO_ROUTE
 
 
 class Patient(models.Model):
@@ -94,7 +94,7 @@ if settings.DEBUG:
 WITHOUT: Final = ["body: key that is refused"]
 if settings.DEBUG:
     WITHOUT += [*LINES, *OUTSIDE, "url: path", "url: path of no route", "url: query", "header: Referer"]
-CASES = dealt(*OWN, *(OWN_WIRES if settings.DEBUG else ()), without=WITHOUT)
+CASES = dealt(*OWN, *((NO_ROUTE,) if settings.DEBUG else ()), without=WITHOUT)
 
 Path("../clinic.sqlite3").unlink(missing_ok=True)
 with connection.schema_editor() as editor:
