@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
 
 from aegis_core.kernel.context import current
@@ -38,19 +39,22 @@ def _code_of(error: AegisError) -> ErrorCode:
     return ErrorCode.INTERNAL if isinstance(error, SettingsError | ForkedError) else error.code
 
 
-def problem_details(error: AegisError, /) -> dict[str, object]:
-    """The body of an ``application/problem+json`` response (RFC 9457 §3).
+def problem_details(error: AegisError, /, *, status: int | None = None) -> dict[str, object]:
+    """The body of an ``application/problem+json`` response (RFC 9457 §3), of the type ``about:blank`` (§4.2.1).
 
     It holds the code, and the request's id, by which the operator finds the rest in the log. The sentence is there
     where the caller is at fault; of an error on our side it could only tell strangers how the house is built.
+
+    Arguments:
+        status: of the response, where it is another than that of the error's code.
 
     Example:
         >>> problem_details(AegisError(ErrorCode.NOT_FOUND, "there is no such report"))["status"]
         404
     """
     code = _code_of(error)
-    status = _STATUS[code]
-    details: dict[str, object] = {"title": code.value.replace("_", " "), "status": status, "code": code.value}
+    status = _STATUS[code] if status is None else status
+    details: dict[str, object] = {"title": HTTPStatus(status).phrase, "status": status, "code": code.value}
     if status < 500:
         details["detail"] = error.message
     request_id = current().request_id

@@ -33,8 +33,8 @@ def refused(by: BaseForm | ValidationError, /) -> JsonResponse:
         fields: Mapping[str, Iterable[ValidationError]] = by.errors.as_data()
     else:
         fields = getattr(by, "error_dict", None) or {NON_FIELD_ERRORS: by.error_list}
-    body = problem_details(AegisError(ErrorCode.INVALID_ARGUMENT, "the request is not valid: see errors"))
-    body["status"] = 422
+    error = AegisError(ErrorCode.INVALID_ARGUMENT, "the request is not valid: see errors")
+    body = problem_details(error, status=422)
     body["errors"] = [_told(name, error) for name, errors in fields.items() for error in errors]
     return JsonResponse(body, status=422, content_type=PROBLEM_JSON)
 

@@ -31,7 +31,7 @@ _log: Final = logging.getLogger("aegis_fastapi")
 def respond(error: AegisError, /, *, status: int | None = None, **more: object) -> Response:
     """The response for an error of ours."""
     status = status_of(error) if status is None else status
-    body = {**problem_details(error), "status": status, **more}
+    body = {**problem_details(error, status=status), **more}
     return JSONResponse(body, status, headers=problem_headers(error), media_type=PROBLEM_JSON)
 
 

@@ -10,7 +10,7 @@ from aegis_core.kernel import PROBLEM_JSON, AegisError, ErrorCode, problem_detai
 def respond(error: AegisError, /, *, status: int | None = None) -> Response:
     """The response for an error of ours."""
     status = status_of(error) if status is None else status
-    body = {**problem_details(error), "status": status}
+    body = problem_details(error, status=status)
     return Response(json.dumps(body), status, problem_headers(error), content_type=PROBLEM_JSON)
 
 

@@ -22,7 +22,7 @@ _DEBUGGER: Final = "werkzeug.debug.preserve_context"
 _SERVER: Final = "SERVER_SOFTWARE"  # RFC 3875 §4.1.17
 _REFUSED: Final = json.dumps(
     {
-        "title": "unsupported",
+        "title": "Not Implemented",
         "status": 501,
         "code": "unsupported",
         "detail": "Werkzeug's debugger runs code for whoever reaches it: leave it out, with flask run --no-debugger",

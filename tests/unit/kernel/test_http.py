@@ -1,5 +1,7 @@
 """An error as HTTP tells it: the right status, the id to look for, and nothing about the house."""
 
+from http import HTTPStatus
+
 import pytest
 
 from aegis_core import AegisError, Context, ErrorCode, ForkedError, Problem, SettingsError, using
@@ -15,7 +17,7 @@ def test_the_caller_is_told_what_the_caller_did_and_how_to_ask_about_it():
     with using(Context(request_id="r-1")):
         details = problem_details(AegisError(ErrorCode.NOT_FOUND, "there is no such report"))
     assert details == {
-        "title": "not found",
+        "title": "Not Found",
         "status": 404,
         "code": "not_found",
         "detail": "there is no such report",
@@ -23,10 +25,16 @@ def test_the_caller_is_told_what_the_caller_did_and_how_to_ask_about_it():
     }
 
 
+def test_who_answers_with_another_status_says_so_in_title_and_body():
+    details = problem_details(AegisError(ErrorCode.PERMISSION_DENIED, "sign in"), status=401)
+    assert (details["title"], details["status"], details["code"]) == ("Unauthorized", 401, "permission_denied")
+
+
 @pytest.mark.parametrize("code", [code for code in ErrorCode if status_of(AegisError(code, "")) >= 500])
 def test_of_our_own_trouble_strangers_learn_the_code_alone(code):
     error = AegisError(code, "no route to db-7.internal", operation="audit.append", adapter="postgresql")
-    assert problem_details(error) == {"title": code.replace("_", " "), "status": status_of(error), "code": code.value}
+    status = status_of(error)
+    assert problem_details(error) == {"title": HTTPStatus(status).phrase, "status": status, "code": code.value}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +44,7 @@ def test_of_our_own_trouble_strangers_learn_the_code_alone(code):
 )
 def test_wrong_settings_and_a_fork_are_no_fault_of_who_sent_a_request(error):
     assert error.code is ErrorCode.INVALID_ARGUMENT
-    assert problem_details(error) == {"title": "internal", "status": 500, "code": "internal"}
+    assert problem_details(error) == {"title": "Internal Server Error", "status": 500, "code": "internal"}
     assert status_of(error) == 500
 
 
