@@ -110,6 +110,27 @@ def test_an_error_on_our_side_is_in_the_log_with_its_place_and_one_of_the_caller
     assert not [record for record in caplog.records if record.name == "aegis_fastapi"]
 
 
+def test_what_middleware_raises_is_told_alike(phi_canary):
+    app = FastAPI()
+
+    @app.middleware("http")
+    async def asks(request, call_next):
+        if request.url.path == "/trail":
+            raise AegisError(ErrorCode.UNAVAILABLE, "the trail does not answer", retry_after=1.5)
+        raise LookupError(phi_canary.patient["name"])
+
+    install(app, Aegis())
+    client = client_of(app)
+    missed, failed = client.get("/trail"), client.get("/other")
+    assert (missed.status_code, missed.headers["retry-after"], failed.status_code) == (503, "2", 500)
+    assert [answer.json()["request_id"] for answer in (missed, failed)] == [
+        answer.headers["x-request-id"] for answer in (missed, failed)
+    ]
+    with pytest.raises(LookupError) as raised:
+        TestClient(app).get("/other")
+    phi_canary.assert_absent(failed.content, str(raised.value))
+
+
 @pytest.mark.parametrize(("code", "closed"), [(ErrorCode.NOT_FOUND, 1008), (ErrorCode.UNAVAILABLE, 1011)])
 def test_a_websocket_that_is_open_is_closed_with_the_code_of_the_error(code, closed):
     app = FastAPI()
