@@ -31,6 +31,13 @@ _SAMPLING: Final = (
 )
 _CODE: Final = ("function", "middleware", "view", "event", "template", "queue.task", "queue.submit", "subprocess.wait")
 _OF_CODE: Final = frozenset(("route", "view", "component", "task", "custom"))
+#: What the SDK and its integrations say of the machine and the program in contexts of these names.
+_CONTEXTS: Final = {
+    "runtime": ("name", "version", "build"),
+    "os": ("name", "version", "build", "kernel_version"),
+    "profile": ("profile_id", "profiler_id"),
+}
+_VARIABLE: Final = re.compile(r"\{\{ ?[\w.]+ ?\}\}")  # the server puts something in its place
 DONE: Final = "_aegis"  #: on a breadcrumb that was made anew when it was left; never sent
 
 
@@ -104,6 +111,32 @@ def span(value: Mapping[str, Any], words: Words) -> dict[str, Any]:
             told[name] = words.all(value[name])
     if "dynamic_sampling_context" in value:
         told["dynamic_sampling_context"] = pick(value["dynamic_sampling_context"] or {}, _SAMPLING)
+    return told
+
+
+def contexts(part: Mapping[str, Any], words: Words, /) -> dict[str, Any]:
+    """The trace, machine and program; of contexts of the application's own what words may be sent."""
+    return {name: _context(name, value, words) for name, value in part.items()}
+
+
+def _context(name: str, value: Any, words: Words) -> Any:
+    if not isinstance(value, Mapping):
+        return words.one(name, value)
+    if name == "trace":
+        return span(value, words)
+    return pick(value, _CONTEXTS[name]) if name in _CONTEXTS else words.all(value)
+
+
+def fingerprint(part: Iterable[Any], words: Words, /) -> list[object]:
+    """What the server fills in, and numbers."""
+    return [each if _VARIABLE.fullmatch(str(each)) else words.one("fingerprint", each) for each in part]
+
+
+def request(part: Mapping[str, Any], /) -> dict[str, Any]:
+    """Its method, and where it went."""
+    told = pick(part, ("method",))
+    if part.get("url"):
+        told["url"] = origin_of(str(part["url"]))
     return told
 
 

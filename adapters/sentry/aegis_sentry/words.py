@@ -22,6 +22,7 @@ CONSTANT: Final = frozenset(
     """.split()
 )
 _ADDRESSES: Final = frozenset(("url", "http.url", "url.full"))
+_OF_PERSONS: Final = ("user.", "sentry.message.parameter", "http.request.header.", "client.")
 _STATEMENTS: Final = frozenset(("db.statement", "db.query.text"))
 
 
@@ -58,6 +59,10 @@ class Words:
     def all(self, values: Mapping[str, Any], /, *, depth: int = 6) -> dict[str, Any]:
         """What may be sent of a mapping."""
         return {str(name): self.one(str(name), value, depth=depth) for name, value in values.items()}
+
+    def attributes(self, values: Mapping[str, Any], /) -> dict[str, Any]:
+        """Those of a log line, a metric or a span that is sent by itself; what they say of persons is left out."""
+        return self.all({name: value for name, value in values.items() if not name.startswith(_OF_PERSONS)})
 
 
 _ATTRIBUTE: Final = frozenset(("type", "value", "unit"))
