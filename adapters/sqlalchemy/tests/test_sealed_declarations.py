@@ -4,11 +4,11 @@ import pytest
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from aegis_core import PHI, AegisError, ErrorCode, UnsupportedCapability, marks_of
+from aegis_core import PHI, AegisError, ErrorCode, UnsupportedCapability, marks_of, redacted
 from aegis_sqlalchemy import sealed
 
 
-def test_marks_are_known_before_anybody_makes_an_object():
+def test_marks_are_known_once_there_is_an_object():
     class Other(DeclarativeBase):
         pass
 
@@ -17,6 +17,8 @@ def test_marks_are_known_before_anybody_makes_an_object():
         id: Mapped[int] = mapped_column(primary_key=True)
         visit_cause: Mapped[str | None] = sealed(PHI.DIAGNOSIS)
 
+    Visit(visit_cause="flu")
+    assert redacted({"visit_cause": "flu"}) == {"visit_cause": "[phi.diagnosis]"}  # by its name, and no log line yet
     assert marks_of(Visit)["visit_cause"] is marks_of(Visit)["_visit_cause"] is PHI.DIAGNOSIS
 
 
