@@ -63,7 +63,7 @@ class Application:
         return tuple(dict.fromkeys(own))
 
     def owns(self, module: ModuleType) -> bool:
-        """Whether a module's file lies under the root, and is nothing that was installed there."""
+        """Whether a module's file lies under the root, and is nothing that was installed there, and none of ours."""
         if type(module).__name__ == "_LazyModule":  # nobody has used it yet, and looking at it would load it
             return False
         file = getattr(module, "__file__", None)
@@ -71,6 +71,9 @@ class Application:
             return False
         path = Path(file).resolve()
         if not path.is_relative_to(self.root):
+            return False
+        package, looked_at = module.__name__.partition(".")[0], self.target.__name__.partition(".")[0]
+        if package in {"aegis_core", "aegis_cli"} and package != looked_at:  # installed from a checkout
             return False
         return module is self.target or not {"site-packages", "dist-packages"} & set(path.parts)
 

@@ -231,6 +231,34 @@ def test_a_module_of_a_django_project_is_imported_in_it(project, monkeypatch):
     assert [(each.where, each.fix) for each in unmarked.openings] == [("Patient.mrn", "mark(Patient, mrn=PHI.MRN)")]
 
 
+def test_a_field_that_holds_an_object_of_the_application_wants_no_mark(project):
+    source = """
+from dataclasses import dataclass
+from enum import Enum
+
+class Sender: ...
+
+class Diagnosis(Enum):
+    A = "a"
+
+@dataclass
+class Parts:
+    email: Sender | None
+    diagnosis: Diagnosis
+"""
+    report = inspect_application("app", here=project(app=source))
+    unmarked = next(each for each in report.findings if each.door == "classes.unmarked")
+    assert [each.where for each in unmarked.openings] == ["Parts.diagnosis"]
+
+
+def test_a_class_of_ours_is_none_of_the_application_s():
+    """In a checkout the core lies under the folder that a target is imported from."""
+    root = Path(__file__).parents[4]
+    report = inspect_application("examples/clinic", here=root)
+    files = {each.file for finding in report.findings for each in finding.openings}
+    assert not [file for file in files if file.startswith(("aegis_core", "adapters"))]
+
+
 def test_a_lazy_module_is_not_woken(project):
     source = """
 import importlib.util, sys

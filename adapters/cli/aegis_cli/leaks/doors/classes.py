@@ -1,7 +1,10 @@
 """Classes with marked fields: what their ``repr`` and their errors tell."""
 
-from collections.abc import Iterable
-from typing import Any
+import re
+from collections.abc import Container, Iterable
+from datetime import date
+from enum import Enum
+from typing import Any, Final
 
 from aegis_cli.leaks.application import Application, OwnClass
 from aegis_cli.leaks.lines import TRACER
@@ -10,6 +13,7 @@ from aegis_cli.names import mark_for, suggested
 from aegis_core import guarded
 
 _GUARD = guarded.__module__
+_VALUES: Final = (str, bytes, int, float, date, Enum)
 
 
 def shown_by_repr(application: Application) -> Iterable[Opening] | None:
@@ -73,10 +77,12 @@ def unmarked_names(application: Application) -> Iterable[Opening] | None:
     classes = [own for own in application.classes if own.marks or _is_table(own.type)]
     if not classes:
         return None
-    return [opening for own in classes for opening in _unmarked(own)]
+    objects = {own.type.__name__ for own in application.classes if not issubclass(own.type, _VALUES)}
+    return [opening for own in classes for opening in _unmarked(own, objects)]
 
 
-def _unmarked(own: OwnClass) -> Iterable[Opening]:
+def _unmarked(own: OwnClass, objects: Container[str]) -> Iterable[Opening]:
+    """The fields of one class that want a mark; those that hold an object of the application's have marks inside."""
     if _is_table(own.type):
         # Django's columns have no annotations: their marks are given from outside.
         for name in (field.attname for field in own.type._meta.concrete_fields):  # type: ignore[attr-defined]
@@ -84,7 +90,10 @@ def _unmarked(own: OwnClass) -> Iterable[Opening]:
                 yield Opening(f"{own.name}.{name}", f"mark({own.name}, {name}={mark})", own.file, own.line)
         return
     for name, given in own.marks.items():
-        if given is None and (annotation := suggested(name, own.name, _annotation(own.type, name))):
+        written = _annotation(own.type, name)
+        if given is not None or any(word in objects for word in re.findall(r"\w+", written)):
+            continue
+        if annotation := suggested(name, own.name, written):
             yield Opening(f"{own.name}.{name}", f"{name}: {annotation}", own.file, own.line)
 
 
