@@ -23,6 +23,13 @@ from tools.guides import blocks_of, installs_of, program_of, sections_of, with_w
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs" / "guides" / "ten-lines.md"
+TESTING = ROOT / "docs" / "guides" / "testing.md"
+LEAKY = ROOT / "examples" / "leaky"
+ASSETS = ROOT / "docs" / "assets"
+PICTURE = ROOT / "tools" / "leaks_picture.py"
+
+#: Adapters for frameworks, whose READMEs begin with an application, and for servers, which are loaded by their URLs.
+DRIVING = ("celery", "django", "fastapi", "flask", "opentelemetry", "sentry", "sqlalchemy")
 DRIVEN = ("postgres", "s3", "smtp", "vault")
 LOADED = """
 from importlib.metadata import distribution
@@ -30,11 +37,19 @@ from importlib.metadata import distribution
 for point in distribution("aegis-health-{}").entry_points:
     print(point.load().__name__)
 """
-TESTING = ROOT / "docs" / "guides" / "testing.md"
-LEAKY = ROOT / "examples" / "leaky"
-DRIVING = ("celery", "django", "fastapi", "flask", "opentelemetry", "sentry", "sqlalchemy")
-ASSETS = ROOT / "docs" / "assets"
-PICTURE = ROOT / "tools" / "leaks_picture.py"
+#: What makes Django import the files of its README.
+DJANGO = """
+import os, sys
+
+sys.path.insert(0, os.getcwd())
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+
+import django
+
+django.setup()
+
+import wards.views
+"""
 
 
 class Step(NamedTuple):
@@ -80,10 +95,9 @@ def guide_walks() -> Iterator[Walk]:
 def testing_walk() -> Walk:
     """Each block of the guide of tests as the file that it is; of one that fails the page shows how."""
     text = TESTING.read_text(encoding="utf-8")
-    blocks = blocks_of(text)
     files: dict[str, str] = {}
     steps: list[Step] = []
-    for block in blocks:
+    for block in blocks_of(text):
         if block.kind == "python":
             file = f"test_{len(files) + 1}.py"
             files[file] = block.text
@@ -102,10 +116,7 @@ def readme_walks() -> Iterator[Walk]:
         files = {"program.py": "\n".join(blocks)}
         if name == "django":
             files = {block.partition("\n")[0].removeprefix("# "): block for block in blocks}
-            files["program.py"] = (
-                "import os, sys\nsys.path.insert(0, os.getcwd())\nos.environ['DJANGO_SETTINGS_MODULE'] = 'settings'\n"
-                "import django\ndjango.setup()\nimport wards.views\n"
-            )
+            files["program.py"] = DJANGO
         installs = installs_of(text.partition("```python")[0])
         yield Walk(f"readme/{name}", installs, files, (Step(("python", "-I", "-u", "program.py"), ""),))
 
@@ -207,15 +218,15 @@ def _problem(step: Step, here: Path, environment: dict[str, str], *, write: bool
 
 def is_as_shown(printed: str, shown: str) -> bool:
     """Whether a text is the one that a page shows: lines of JSON by what they say, and ``…`` stands for anything."""
-    parts = _lines(shown).split("…")
-    return re.fullmatch(".*".join(map(re.escape, parts)), _lines(printed), re.DOTALL) is not None
+    wanted, told = ("\n".join(map(_line, text.splitlines())) for text in (shown, printed))
+    return re.fullmatch(".*".join(map(re.escape, wanted.split("…"))), told, re.DOTALL) is not None
 
 
-def _lines(text: str) -> str:
-    return "\n".join(
-        json.dumps(json.loads(line), sort_keys=True) if line.startswith("{") and line.endswith("}") else line.rstrip()
-        for line in text.splitlines()
-    )
+def _line(line: str) -> str:
+    try:
+        return json.dumps(json.loads(line), sort_keys=True)
+    except ValueError:
+        return line.rstrip()
 
 
 def every_walk() -> list[Walk]:

@@ -83,6 +83,7 @@ def test_a_section_builds_on_those_whose_names_it_uses_and_on_no_other(page):
         ("[12:01] ERROR\n  File x\n  File y\nLookupError\n", "[…] ERROR\n…\nLookupError\n", True),
         ("[12:01] ERROR\n  File x\nKeyError\n", "[…] ERROR\n…\nLookupError\n", False),
         ("a.b\n", "a.b\n", True),
+        ("{'no': 'JSON'}\n", "{'no': 'JSON'}", True),
         ("aXb\n", "a.b\n", False),
         ("a warning\na.b\n", "a.b\n", False),
     ],
