@@ -259,6 +259,17 @@ def test_a_class_of_ours_is_none_of_the_application_s():
     assert not [file for file in files if file.startswith(("aegis_core", "adapters"))]
 
 
+def test_a_logger_that_the_application_does_not_use_is_not_used(project):
+    """Sentry loads loguru wherever it is installed."""
+    sentry = "import sentry_sdk\nsentry_sdk.init('http://key@127.0.0.1:9/1')"
+    project(quiet=sentry, loud="from loguru import logger\nlog = logger.bind(ward='4B')\ndel logger")
+    states = {}
+    for name in ("quiet", "loud"):
+        report = inspect_application(name)
+        states[name] = {each.state for each in report.findings if each.door.startswith("loguru.")}
+    assert states == {"quiet": {State.NOT_USED}, "loud": {State.OPEN}}
+
+
 def test_a_lazy_module_is_not_woken(project):
     source = """
 import importlib.util, sys

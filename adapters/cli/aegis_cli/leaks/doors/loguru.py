@@ -10,25 +10,34 @@ from aegis_core import redact_loguru
 _PATCHER: Final = Remedy("logger.configure(patcher=redact_loguru)")
 
 
-def _sinks(application: Application) -> list[Any]:
-    """Handlers whose records nobody redacts; those of the standard library are handed finished text, too."""
-    core = application.module("loguru").logger._core
+def _sinks(application: Application) -> list[Any] | None:
+    """Handlers whose records nobody redacts; those of the standard library are handed finished text, too.
+
+    None where no module of the application logs by it: Sentry loads it wherever it is installed.
+    """
+    loguru = application.module("loguru")
+    held = (value for module in application.modules for value in list(vars(module).values()))
+    if not any(value is loguru or type(value) is type(loguru.logger) for value in held):
+        return None
+    core = loguru.logger._core
     is_redacted = getattr(core.patcher, "func", core.patcher) is redact_loguru
     return [] if is_redacted else list(core.handlers.values())
 
 
-def unredacted(application: Application) -> Iterable[Opening]:
+def unredacted(application: Application) -> Iterable[Opening] | None:
     """No patcher redacts what is bound, given or raised."""
-    return [Opening(f"loguru, sink {handler._name}") for handler in _sinks(application)]
+    sinks = _sinks(application)
+    return sinks if sinks is None else [_opening(sink) for sink in sinks]
 
 
-def local_variables(application: Application) -> Iterable[Opening]:
+def local_variables(application: Application) -> Iterable[Opening] | None:
     """Sinks that show the values of names in tracebacks: ``diagnose`` is on unless it is turned off."""
-    return [
-        Opening(f"loguru, sink {handler._name}")
-        for handler in _sinks(application)
-        if handler._exception_formatter._diagnose
-    ]
+    sinks = _sinks(application)
+    return sinks if sinks is None else [_opening(sink) for sink in sinks if sink._exception_formatter._diagnose]
+
+
+def _opening(sink: Any) -> Opening:
+    return Opening(f"sink {sink._name} of loguru")
 
 
 DOORS = (
