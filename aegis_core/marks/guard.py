@@ -10,6 +10,8 @@ from aegis_core.marks.redaction import DEFAULT
 C = TypeVar("C", bound=type)
 
 WITHHELD = "[withheld]"
+#: What code that looks at a value raises, with the value in its text: a KeyError consists of nothing else.
+_REFUSALS = (ValueError, TypeError, KeyError, AssertionError)
 
 
 def guarded(cls: C) -> C:
@@ -131,11 +133,11 @@ def _silence(cls: Any, name: str) -> None:
     def checked(self: object, *args: object, **kwargs: object) -> None:
         try:
             inner(self, *args, **kwargs)
-        except (TypeError, ValueError) as problem:
+        except _REFUSALS as problem:
             frame = problem.__traceback__
             if frame is not None and frame.tb_next is None:
                 raise  # the call itself was wrong: such texts hold names of parameters alone
-            silent = _without_text(cls, problem)
+            silent = without_text(cls, problem)
         else:
             return
         # Outside of the handler, so that the first error hangs on the new one nowhere.
@@ -145,16 +147,17 @@ def _silence(cls: Any, name: str) -> None:
     setattr(cls, name, checked)
 
 
-def _without_text(cls: type, problem: Exception) -> Exception:
+def without_text(cls: type, problem: Exception) -> Exception:
+    """Give an error of the same built-in kind that says which field was refused, and not what stood in it."""
     if type(problem).__module__.startswith("pydantic_core"):  # of a dataclass by pydantic
         from aegis_core.marks.validation import without_input
 
         return without_input(problem, cls)
-    kind = ValueError if isinstance(problem, ValueError) else TypeError
+    kind = next(kind for kind in _REFUSALS if isinstance(problem, kind))
     refused = next(
         (item.name for item in problem.args if type(item).__name__ == "Attribute" and hasattr(item, "name")), "a field"
     )
     return kind(f"{cls.__qualname__}: the value of {refused} was refused by {type(problem).__name__} {WITHHELD}")
 
 
-__all__ = ["WITHHELD", "guarded"]
+__all__ = ["WITHHELD", "guarded", "without_text"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
 
-from aegis_core.marks.guard import WITHHELD
+from aegis_core.marks.guard import WITHHELD, without_text
 from aegis_core.marks.shapes import shape_of
 
 #: What stands for a part of a place that was sent.
@@ -95,6 +95,8 @@ def _named(name: str) -> Any:
             return handler(value)
         except sys.modules["pydantic_core"].ValidationError as problem:
             quiet = without_input(problem, cls)
+        except KeyError as problem:  # pydantic lets it pass
+            quiet = without_text(cls, problem)
         raise quiet
 
     quietly.__name__ = quietly.__qualname__ = name

@@ -115,6 +115,47 @@ def test_what_a_validator_raises_is_raised_without_its_text(shape):
     assert caught.value.__cause__ is None
 
 
+def raises_key_error(value):
+    return {}[value]
+
+
+def raises_assertion_error(value):
+    raise AssertionError(f"{value} is no number")
+
+
+@pytest.mark.parametrize("check", [raises_key_error, raises_assertion_error, int])
+def test_whatever_looks_at_a_value_tells_nothing_of_it(check):
+    @guarded
+    @attrs.define
+    class OfAttrs:
+        mrn: Mrn = attrs.field(converter=check)
+
+    @guarded
+    @dataclasses.dataclass
+    class OfDataclasses:
+        mrn: Mrn
+
+        def __post_init__(self):
+            check(self.mrn)
+
+    @guarded
+    class Plain:
+        mrn: Mrn
+
+        def __init__(self, mrn):
+            self.mrn = check(mrn)
+
+    @guarded
+    class OfPydantic(pydantic.BaseModel):
+        mrn: Annotated[Mrn, pydantic.AfterValidator(check)]
+
+    for shape in (OfAttrs, OfDataclasses, Plain, OfPydantic):
+        with pytest.raises((ValueError, KeyError, AssertionError), match="withheld") as caught:
+            shape(mrn=CANARY)
+        assert CANARY not in "".join(traceback.format_exception(caught.value))
+        assert CANARY not in repr(caught.value.args)
+
+
 def test_the_error_names_the_field_that_was_refused():
     with pytest.raises(TypeError, match="the value of name was refused"):
         AttrsPatient("HN1", 42)
