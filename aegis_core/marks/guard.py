@@ -20,8 +20,8 @@ def guarded(cls: C) -> C:
     For attrs classes, dataclasses, pydantic models and dataclasses, SQLAlchemy and Django models, msgspec structs,
     named tuples, enumerations and plain classes, and for their subclasses. It stands above the decorator that makes the
     class. The names of marked fields are learned at once. Errors: a pydantic ``ValidationError`` shows no input, also
-    inside another model; what validators and converters of attrs, ``__post_init__`` of a dataclass and ``__init__`` of
-    a plain class raise is raised anew without its text.
+    inside another model; a ValueError, TypeError, KeyError or AssertionError of validators and converters of attrs,
+    ``__post_init__`` of a dataclass and ``__init__`` of a plain class is raised anew without its text.
 
     Returns:
         The class itself.

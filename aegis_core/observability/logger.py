@@ -154,10 +154,12 @@ class _Lines:
         return _renamed(self.redaction.fields(fields))
 
     def event(self, event: str) -> bytes:
-        """The event's name as JSON; raises for a stranger once there are too many."""
+        """The event's name as JSON: a constant, kept; whatever else was given is redacted and not kept."""
         try:
             return self.events[event]
         except KeyError:
+            if type(event) is not str:
+                return self.encoder({"": self.redaction.value(None, event)})[4:-2]
             if len(self.events) >= MOST_EVENTS:
                 self.count_dynamic(1)
                 return self.encoder({"": DYNAMIC_EVENT})[4:-2]

@@ -1,5 +1,6 @@
 """What a line holds, what it never holds, and who wins when names collide."""
 
+import enum
 import json
 import logging
 from typing import Annotated
@@ -184,6 +185,23 @@ def test_too_many_different_events_are_written_as_dynamic(log, sink):
     assert written[MOST_EVENTS:] == [DYNAMIC_EVENT] * 5
     log.info("event 3")
     assert lines(sink)[-1]["event"] == "event 3"
+
+
+def test_an_event_that_is_no_text_is_redacted_and_kept_nowhere(log, sink):
+    @attrs.frozen
+    class Unguarded:
+        logged_mrn: Annotated[str, PHI.MRN]
+
+    @guarded
+    class Finding(enum.StrEnum):
+        _value_: Annotated[str, PHI.DIAGNOSIS]
+        ASTHMA = "J45.9"
+
+    for odd in (Unguarded("HN1"), ValueError("HN1"), ("logged_mrn", "HN1"), b"HN1", Finding.ASTHMA):
+        log.info(odd)
+    assert not any(value in line for line in sink.lines for value in (b"HN1", b"J45.9"))
+    assert [line["event"] for line in lines(sink)][:2] == [{"logged_mrn": "[phi.mrn]"}, "[ValueError]"]
+    assert log._lines.events == {}
 
 
 def test_what_cannot_be_encoded_is_written_without_raising(log, sink):
