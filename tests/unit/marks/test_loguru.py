@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
-from aegis_core import Mrn, Redaction, guarded, redact_loguru
+from aegis_core import Mrn, PatientName, Redaction, guarded, redact_loguru
 
 CANARY = "HN-7Q4X-K29W"
 
@@ -17,9 +17,10 @@ CANARY = "HN-7Q4X-K29W"
 @guarded
 class Patient:
     mrn: Mrn
+    patient_name: PatientName
 
     def __init__(self, mrn):
-        self.mrn = mrn
+        self.mrn = self.patient_name = mrn
 
 
 @pytest.fixture
@@ -42,8 +43,13 @@ def test_what_is_bound_or_handed_by_name_is_redacted_in_extras_and_message(writt
     assert CANARY not in "".join(written)
     assert "admitted [phi.mrn] to 4B" in written[0]
     assert json.loads(written[1])["record"]["extra"] == {
-        "mrn": "[phi.mrn]", "patient": {"mrn": "[phi.mrn]"}, "ward": "4B",
+        "mrn": "[phi.mrn]", "patient": {"mrn": "[phi.mrn]", "patient_name": "[phi.name]"}, "ward": "4B",
     }  # fmt: skip
+
+
+def test_a_text_within_another_leaves_nothing_of_it(written):
+    logger.info("admitted {patient_name}", mrn="Jai", patient_name="Jaidee")
+    assert written[0].startswith("admitted [phi.name] ")
 
 
 def test_an_exception_keeps_types_and_places_and_no_text_or_local(written):
