@@ -58,6 +58,7 @@ APPS: Final[dict[str, App]] = {
     "django": _served("gunicorn", "-c", _CONF, "tests.corpus.apps.django_site:wsgi"),
     "django-debug": _served("tests.corpus.apps.django_site"),
     "celery": App(carry_by_queue, "valkey"),
+    "celery-unsealed": App(partial(carry_by_queue, with_bodies=False), "valkey"),
     "sqlite": App(partial(carry_alone, "tests.corpus.apps.sqlalchemy_app")),
     "sentry": App(partial(carry_alone, "tests.corpus.apps.sentry_app")),
     "opentelemetry": App(partial(carry_alone, "tests.corpus.apps.opentelemetry_app")),

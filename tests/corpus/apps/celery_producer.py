@@ -9,7 +9,7 @@ import attrs
 from celery import chain
 
 from tests.corpus import case as cases
-from tests.corpus.apps.celery_app import answers, fails, joins, remind, tries_again, writes
+from tests.corpus.apps.celery_app import IS_SEALED, answers, fails, joins, remind, tries_again, writes
 from tests.corpus.case import Case
 from tests.corpus.errors import ERRORS
 from tests.corpus.lines import LINES
@@ -33,6 +33,10 @@ CARRIERS: Final[dict[str, Callable[[Case], Any]]] = {
     },
 }
 
+
+if not IS_SEALED:
+    for name in ("task: result", "task: next of a chain", "task: link"):
+        del CARRIERS[name]
 
 if __name__ == "__main__":
     dealt = cases.deal(os.environ["CORPUS_APP"], CARRIERS)
