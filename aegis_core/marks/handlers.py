@@ -14,7 +14,7 @@ from aegis_core.marks.traces import describe
 _OF_A_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 # "mrn=%s", "mrn: %(value)s", "mrn #%s": the word before a placeholder names it, unless a clause ends there.
 _PLACEHOLDER: Final = re.compile(
-    r"(?:(?P<word>\w+)[^\w%.,;!?\n]{0,5})?"
+    r"(?:\b(?P<word>\w++)[^\w%.,;!?\n]{0,5}+)?"
     r"%(?:\((?P<key>\w+)\))?[-#0 +]*(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d+))?[hlL]?(?P<kind>.)"
 )
 #: As `warnings.formatwarning` begins.

@@ -4,6 +4,7 @@ import io
 import logging
 import logging.handlers
 import queue
+import time
 
 import attrs
 import pytest
@@ -91,6 +92,16 @@ def test_the_word_before_a_placeholder_names_it_whatever_stands_between(written,
     written.log.info(message.replace("*", "").replace("%", "%(value)"), {"value": CANARY})
     assert CANARY not in written.text()
     assert written.text().count("[phi.mrn]") == 4
+
+
+def test_a_long_message_takes_a_time_that_grows_with_its_length():
+    def seconds(length):
+        record = logging.LogRecord("clinic", 20, __file__, 1, "%s " + "a" * length, ("x",), None)
+        started = time.process_time()
+        redact_record(record)
+        return time.process_time() - started
+
+    assert seconds(400_000) < 1.0  # quadratically it was an hour
 
 
 def test_a_word_of_another_clause_names_nothing(written):
