@@ -53,7 +53,8 @@ class _Scrubbing:
     def _made(self, exc: BaseException, left: int) -> BaseException:
         if isinstance(exc, BaseExceptionGroup):
             self.made[id(exc)] = RuntimeError(MORE)  # for a group inside itself, which nothing else could stand for
-            made: BaseException = BaseExceptionGroup(_text(exc), [self.one(one, left - 1) for one in members(exc)])
+            inner = [self.one(one, left - 1) for one in members(exc)[:MAX_EXCEPTIONS]]
+            made: BaseException = BaseExceptionGroup(_text(exc), inner)
         elif not self.anew and (is_ours(exc) or not isinstance(exc, Exception)):
             made = exc
             _empty(exc)

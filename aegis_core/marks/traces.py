@@ -51,7 +51,7 @@ def _chain(exc: BaseException, lines: list[str], seen: set[int]) -> None:
     said = f": {exc}" if is_ours(exc) else ""
     lines.append(f"{type(exc).__module__}.{type(exc).__qualname__}".removeprefix("builtins.") + said)
     if isinstance(exc, BaseExceptionGroup):
-        for inner in members(exc):
+        for inner in members(exc)[:MAX_CHAIN]:
             if id(inner) not in seen:
                 nested: list[str] = []
                 _chain(inner, nested, seen)

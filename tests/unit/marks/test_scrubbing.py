@@ -162,6 +162,12 @@ def test_circles_and_endless_chains_end():
     assert CANARY not in everything(wide)
 
 
+def test_a_group_of_very_many_is_told_by_its_first():
+    wide = ExceptionGroup(CANARY, [ValueError(CANARY) for _ in range(10_000)])
+    assert len(scrub(wide).exceptions) < 1_000
+    assert len(describe(wide)) < 10_000
+
+
 def test_a_scrubbed_error_can_be_pickled():
     assert str(pickle.loads(pickle.dumps(scrub(caught())))).endswith("LabError [withheld]")
 
