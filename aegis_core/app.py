@@ -410,7 +410,8 @@ class Aegis:
 
         return provided
 
-    def asgi(self, app: ASGIApp, /, *, trusted: bool = False) -> ASGIApp:
+    # Not positional-only: older versions of Starlette hand `app` over by its name.
+    def asgi(self, app: ASGIApp, *, trusted: bool = False) -> ASGIApp:
         """Wrap an ASGI application, so that every request has its ids: ``app.add_middleware(aegis.asgi)``.
 
         Arguments:

@@ -44,6 +44,15 @@ async def test_ids_are_made_set_and_sent_back():
     assert current().request_id is None
 
 
+async def test_frameworks_may_name_what_they_wrap():
+    """As Starlette did before 0.42."""
+    seen = []
+    await call(
+        Aegis().asgi(app=responding("http.response.start", seen), trusted=False), {"type": "http", "headers": []}
+    )
+    assert seen[0].request_id is not None
+
+
 async def test_ids_of_strangers_are_replaced():
     seen = []
     (start, _) = await call(Aegis().asgi(responding("http.response.start", seen)), {"type": "http", "headers": THEIRS})
