@@ -31,7 +31,7 @@ def test_text_that_was_put_together_before():
 
 def test_a_loose_value_under_a_name_that_no_marked_field_bears():
     assert VALUE in event(who=VALUE)
-    assert VALUE in event(patient_name=VALUE)
+    assert VALUE in event(door_plate_name=VALUE)
 
 
 def test_a_key_that_is_itself_the_value():
