@@ -27,7 +27,7 @@ class Overheard:
         self._address = (parts.hostname, parts.port)
         self._socket = socket.create_connection(self._address)
         self._socket.sendall(b"MONITOR\r\n")
-        self._thread = threading.Thread(target=self._read)
+        self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def _read(self) -> None:
@@ -57,11 +57,9 @@ def carry_by_queue(written: Path, environ: Mapping[str, str], *, with_bodies: bo
         The ids of the cases whose tasks ended as they should.
     """
     overheard = Overheard(environ["CORPUS_SERVER"])
-    command = (
-        f"{sys.executable} -m celery -A tests.corpus.apps.celery_app worker -E -l DEBUG --pool=prefork -c2".split()
-    )
+    words = "-m celery -A tests.corpus.apps.celery_app worker -E -l DEBUG --pool=prefork -c2".split()
     with (written / "worker.log").open("wb") as log:
-        worker = subprocess.Popen(command, cwd=written, env=environ, stdout=log, stderr=log)
+        worker = subprocess.Popen([sys.executable, *words], cwd=written, env=environ, stdout=log, stderr=log)
         try:
             return carry_alone("tests.corpus.apps.celery_producer", written, environ)
         finally:
