@@ -12,4 +12,10 @@ class Printed(Transport):
 
 
 DSN = "http://key@127.0.0.1:9/1"
-OPTIONS: dict[str, Any] = {"dsn": DSN, "transport": Printed, "auto_session_tracking": False}
+OPTIONS: dict[str, Any] = {
+    "dsn": DSN,
+    "transport": Printed,
+    "auto_session_tracking": False,
+    "auto_enabling_integrations": False,
+}
+WEB: dict[str, Any] = {**OPTIONS, "auto_enabling_integrations": True}

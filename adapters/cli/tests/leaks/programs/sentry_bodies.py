@@ -2,17 +2,17 @@ import sys
 from typing import Any
 
 import sentry_sdk
-from _sentry import OPTIONS
+from _sentry import WEB
 from fastapi import Body, FastAPI
 from starlette.testclient import TestClient
 
 sentry_sdk.init(  # REPLACED
-    **OPTIONS,
+    **WEB,
     include_local_variables=False,
     max_breadcrumbs=0,
     # FIX,
 )
-# ADAPTER **OPTIONS
+# ADAPTER **WEB
 app = FastAPI()
 
 

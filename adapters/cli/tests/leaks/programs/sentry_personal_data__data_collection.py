@@ -2,12 +2,12 @@ import sys
 from typing import Any
 
 import sentry_sdk
-from _sentry import OPTIONS
+from _sentry import WEB
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 sentry_sdk.init(  # REPLACED
-    **OPTIONS,
+    **WEB,
     max_request_body_size="never",
     max_breadcrumbs=0,
     data_collection={
@@ -15,7 +15,7 @@ sentry_sdk.init(  # REPLACED
         # FIX,
     },
 )
-# ADAPTER **OPTIONS
+# ADAPTER **WEB
 app = FastAPI()
 
 
