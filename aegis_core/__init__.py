@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aegis_core.kernel.errors import AegisError as AegisError
     from aegis_core.kernel.errors import ErrorCode as ErrorCode
     from aegis_core.kernel.errors import ForkedError as ForkedError
+    from aegis_core.kernel.errors import MisuseError as MisuseError
     from aegis_core.kernel.errors import UnsupportedCapability as UnsupportedCapability
     from aegis_core.kernel.pending import Pending as Pending
     from aegis_core.kernel.problems import Problem as Problem
@@ -142,6 +143,7 @@ __all__ = [
     "Match",
     "Medication",
     "Message",
+    "MisuseError",
     "Mrn",
     "NhsNumber",
     "NotificationHub",
@@ -233,6 +235,7 @@ _NAMES = {
     "Match": "aegis_core.storage.model",
     "Medication": "aegis_core.marks.aliases",
     "Message": "aegis_core.notifications.model",
+    "MisuseError": "aegis_core.kernel.errors",
     "Mrn": "aegis_core.marks.aliases",
     "NhsNumber": "aegis_core.marks.aliases",
     "NotificationHub": "aegis_core.notifications.service",

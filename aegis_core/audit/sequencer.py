@@ -10,7 +10,7 @@ import anyio
 from aegis_core.audit.bell import Bell
 from aegis_core.audit.draft import Answer, Draft, give, refuse
 from aegis_core.audit.port import AuditSink, Entry, JoinsTransactions
-from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.errors import AegisError, ErrorCode, MisuseError
 from aegis_core.kernel.failing import as_error
 from aegis_core.kernel.lifetimes import shielded
 from aegis_core.kernel.metrics import Metrics
@@ -261,9 +261,7 @@ class Sequencer:
 
 
 def _closed() -> AegisError:
-    return AegisError(
-        ErrorCode.INVALID_ARGUMENT, "the trail is closed: record while it is open", operation="audit.submit"
-    )
+    return MisuseError("the trail is closed: record while it is open", operation="audit.submit")
 
 
 def _cut_short() -> AegisError:

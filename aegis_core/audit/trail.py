@@ -45,7 +45,7 @@ from aegis_core.kernel.backend import refuse_other_backend, refuse_other_loop
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.context import current
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
-from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError, UnsupportedCapability
+from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError, MisuseError, UnsupportedCapability
 from aegis_core.kernel.failing import as_error
 from aegis_core.kernel.health import Health
 from aegis_core.kernel.lifetimes import shielded
@@ -215,9 +215,7 @@ class AuditTrail:
     def _offer(self, draft: Draft) -> AegisError | None:
         sequencer = self._sequencer
         if sequencer is None:
-            return AegisError(
-                ErrorCode.INVALID_ARGUMENT, "the trail is not open: enter it with async with", operation="audit.submit"
-            )
+            return MisuseError("the trail is not open: enter it with async with", operation="audit.submit")
         if self._process != os.getpid():
             return ForkedError("the audit trail")
         return sequencer.offer(draft)
@@ -463,9 +461,7 @@ class AuditTrail:
         if self._process not in {0, os.getpid()}:
             raise ForkedError("the audit trail")
         if self._publisher is None or self._group is None:
-            raise AegisError(
-                ErrorCode.INVALID_ARGUMENT, "the trail is not open: enter it with async with", operation="audit"
-            )
+            raise MisuseError("the trail is not open: enter it with async with", operation="audit")
         refuse_other_loop(self._thread, "the audit trail")
         return self._publisher
 

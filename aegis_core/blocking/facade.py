@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from aegis_core.blocking.portal import PORTAL, Held, refuse_on_a_loop
-from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.errors import AegisError, ErrorCode, MisuseError
 
 T = TypeVar("T")
 S = TypeVar("S", bound=AbstractAsyncContextManager[Any])
@@ -36,8 +36,7 @@ class Facade(Generic[S]):
     def __enter__(self) -> Self:
         if self._held is not None:
             self._held.check()
-            raise AegisError(
-                ErrorCode.INVALID_ARGUMENT,
+            raise MisuseError(
                 "it is open already: enter it once; what Aegis opened, Aegis closes",
                 operation=type(self).__name__,
             )

@@ -10,7 +10,7 @@ from contextvars import copy_context
 from typing import Any, Final, Generic, TypeVar
 
 from aegis_core.kernel.backend import is_on_a_loop
-from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
+from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError, MisuseError
 
 T = TypeVar("T")
 
@@ -177,8 +177,7 @@ def _serve(ready: "Future[asyncio.AbstractEventLoop]") -> None:
 def refuse_on_a_loop() -> None:
     """Raise ``invalid_argument`` on a thread that runs an event loop, which a blocking call would stop."""
     if is_on_a_loop():
-        raise AegisError(
-            ErrorCode.INVALID_ARGUMENT,
+        raise MisuseError(
             "a blocking call on a thread that runs an event loop would stop the loop: use the async service there, "
             "or call it in a thread (`await asyncio.to_thread(...)`)",
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from aegis_core.kernel.errors import AegisError as AegisError
     from aegis_core.kernel.errors import ErrorCode as ErrorCode
     from aegis_core.kernel.errors import ForkedError as ForkedError
+    from aegis_core.kernel.errors import MisuseError as MisuseError
     from aegis_core.kernel.errors import UnsupportedCapability as UnsupportedCapability
     from aegis_core.kernel.failing import Wrapping as Wrapping
     from aegis_core.kernel.files import FileSystem as FileSystem
@@ -83,6 +84,7 @@ __all__ = [
     "Health",
     "Located",
     "Metrics",
+    "MisuseError",
     "Part",
     "Pending",
     "Principal",
@@ -138,6 +140,7 @@ __getattr__, __dir__ = lazy(
         "FromUrl": ".adapter",
         "Health": ".health",
         "Metrics": ".metrics",
+        "MisuseError": ".errors",
         "Part": ".settings",
         "NO_METRICS": ".metrics",
         "Pending": ".pending",

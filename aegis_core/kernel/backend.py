@@ -5,7 +5,7 @@ import sys
 import threading
 
 from aegis_core.kernel.adapter import Adapter
-from aegis_core.kernel.errors import AegisError, ErrorCode
+from aegis_core.kernel.errors import AegisError, ErrorCode, MisuseError
 
 
 def running_backend() -> str:
@@ -27,11 +27,10 @@ def refuse_other_loop(home: int, what: str, /) -> None:
         what: the service, in words.
 
     Raises:
-        AegisError: ``invalid_argument``. A thread without a loop passes: there, nothing but a handle can be made.
+        MisuseError: so it is. A thread without a loop passes: there, nothing but a handle can be made.
     """
     if threading.get_ident() != home and is_on_a_loop():
-        raise AegisError(
-            ErrorCode.INVALID_ARGUMENT,
+        raise MisuseError(
             f"{what} was opened on another thread's event loop: open an Aegis on each loop (they may share one place), "
             "or share the services of `aegis_core.blocking` among threads",
         )

@@ -88,11 +88,18 @@ class UnsupportedCapability(AegisError):
         self.capability = capability
 
 
-class ForkedError(AegisError):
+class MisuseError(AegisError):
+    """The program uses a service where or when it cannot be used; the code is ``invalid_argument``.
+
+    No fault of who sent a request: HTTP tells it as 500.
+    """
+
+    def __init__(self, message: str, /, *, operation: str = "") -> None:
+        super().__init__(ErrorCode.INVALID_ARGUMENT, message, operation=operation)
+
+
+class ForkedError(MisuseError):
     """A service opened before ``fork`` was used in the child: open it again there."""
 
     def __init__(self, what: str, /) -> None:
-        super().__init__(
-            ErrorCode.INVALID_ARGUMENT,
-            f"{what} was opened before this process was forked; open a new one in the child",
-        )
+        super().__init__(f"{what} was opened before this process was forked; open a new one in the child")

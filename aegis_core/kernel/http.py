@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from aegis_core.kernel.context import current
-from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
+from aegis_core.kernel.errors import AegisError, ErrorCode, MisuseError
 from aegis_core.kernel.problems import SettingsError
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -35,8 +35,8 @@ def status_of(error: AegisError, /) -> int:
 
 
 def _code_of(error: AegisError) -> ErrorCode:
-    """The argument that settings or a fork made invalid is none of who sent a request."""
-    return ErrorCode.INTERNAL if isinstance(error, SettingsError | ForkedError) else error.code
+    """What settings or the program made invalid is no argument of who sent a request."""
+    return ErrorCode.INTERNAL if isinstance(error, SettingsError | MisuseError) else error.code
 
 
 def problem_details(error: AegisError, /, *, status: int | None = None) -> dict[str, object]:

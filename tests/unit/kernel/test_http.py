@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import pytest
 
-from aegis_core import AegisError, Context, ErrorCode, ForkedError, Problem, SettingsError, using
+from aegis_core import AegisError, Context, ErrorCode, ForkedError, MisuseError, Problem, SettingsError, using
 from aegis_core.kernel import problem_details, problem_headers, status_of
 
 
@@ -39,7 +39,11 @@ def test_of_our_own_trouble_strangers_learn_the_code_alone(code):
 
 @pytest.mark.parametrize(
     "error",
-    [SettingsError([Problem("AEGIS_AUDIT", "is missing")]), ForkedError("the trail")],
+    [
+        SettingsError([Problem("AEGIS_AUDIT", "is missing")]),
+        ForkedError("the trail"),
+        MisuseError("the trail is closed"),
+    ],
     ids=lambda e: type(e).__name__,
 )
 def test_wrong_settings_and_a_fork_are_no_fault_of_who_sent_a_request(error):
