@@ -31,11 +31,11 @@ class Closing:
 
 
 def closings(report: Report, /) -> tuple[Closing, ...]:
-    """The lines that close more than one open door, or come from an adapter; those that close most come first."""
+    """The lines that close more than one open door; those that close most come first."""
     closed: dict[Remedy, list[str]] = {}
     for finding in report.open:
         better = _BY_ID[finding.door].better
-        for remedy in {better} if better else {Remedy(each.fix) for each in finding.openings}:
+        for remedy in [better] if better else dict.fromkeys(Remedy(each.fix) for each in finding.openings):
             closed.setdefault(remedy, []).append(finding.door)
     several = [Closing(remedy, tuple(doors)) for remedy, doors in closed.items() if len(doors) > 1]
     return tuple(sorted(several, key=lambda each: -len(each.doors)))
