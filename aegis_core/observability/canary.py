@@ -51,7 +51,7 @@ def leaks(redaction: Redaction, /, *, encoder: Encoder | None = None, entropy: E
     logger.info("canary", nested=nested, card=Classified(values[0], PHI.MRN))
     logger.bind(canary_address=values[2], canary_patient=patient).info("canary")
     try:
-        raise ValueError(values[1], patient)
+        raise ValueError(values[1], patient)  # aegis: ignore[AEG007] - made up: whether it comes out is the question
     except ValueError:
         logger.exception("canary")
     return b'"canary"' not in capture.written or bool(Canary(values).find(capture.written))

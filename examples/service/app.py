@@ -111,7 +111,8 @@ class Service:
         except TimeoutError:
             return Reply(503, {"error": "it took too long; it may have been filed"})
         except AegisError as error:
-            self._aegis.log.warning("document.refused", code=error.code.value, reason=error.message)
+            reason = error.message
+            self._aegis.log.warning("document.refused", code=error.code.value, reason=reason)
             return Reply(_STATUS.get(error.code, 500), {"error": error.code.value})
 
     async def _file(self, body: bytes) -> Reply:

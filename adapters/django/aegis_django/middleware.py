@@ -110,14 +110,14 @@ def _each(parts: Iterable[bytes], context: Context) -> Iterator[bytes]:
 
     What it raises goes to the server's log, and nobody answers for it any more: a stand-in.
     """
-    iterator = iter(parts)
-    while True:
+    iterator, stand_in = iter(parts), None
+    while stand_in is None:
         try:
             with using(context):
                 part = next(iterator, None)
         except Exception as error:  # noqa: BLE001 - every one, whoever raised it
             stand_in = scrub(error)
-            break
+            continue
         if part is None:
             return
         yield part
@@ -126,14 +126,14 @@ def _each(parts: Iterable[bytes], context: Context) -> Iterator[bytes]:
 
 
 async def _each_async(parts: AsyncIterable[bytes], context: Context) -> AsyncIterator[bytes]:
-    iterator = aiter(parts)
-    while True:
+    iterator, stand_in = aiter(parts), None
+    while stand_in is None:
         try:
             with using(context):
                 part = await anext(iterator, None)
         except Exception as error:  # noqa: BLE001 - every one, whoever raised it
             stand_in = scrub(error)
-            break
+            continue
         if part is None:
             return
         yield part

@@ -68,13 +68,13 @@ def _shown(report: Report) -> Iterable[Finding]:
 
 def _places(openings: Sequence[Opening]) -> Iterator[Text]:
     """A line for each place; one for all of those that the same line closes, if they have no files."""
-    places: dict[tuple[str, str], list[str]] = {}
+    together: dict[tuple[str, str], list[str]] = {}
     for opening in openings:
         place = f"{opening.file}:{opening.line}" if opening.line else opening.file
         where = f"{opening.where} ({place})" if place else opening.where
-        places.setdefault((opening.fix, place), []).append(plain(where))
-    for (fix, _), where in places.items():
-        yield Text.assemble((f"  {', '.join(where)} ", FAINT), f"→ {plain(fix)}", overflow="fold")
+        together.setdefault((opening.fix, place), []).append(plain(where))
+    for (fix, _), places in together.items():
+        yield Text.assemble((f"  {', '.join(places)} ", FAINT), f"→ {plain(fix)}", overflow="fold")
 
 
 def shown(report: Report, /) -> tuple[Any, ...]:

@@ -154,7 +154,8 @@ def _wanted(problem: BaseException) -> str:
     if isinstance(problem, KeyError) and last is not None and last.tb_frame.f_locals.get("self") is os.environ:
         return f": the environment variable {problem.args[0]} is not set"
     if type(problem).__module__ == "pydantic_core._pydantic_core" and hasattr(problem, "errors"):
-        errors = problem.errors(include_input=False, include_context=False, include_url=False)
+        tells: Any = problem
+        errors = tells.errors(include_input=False, include_context=False, include_url=False)
         missing = [str(error["loc"][-1]) for error in errors if error["type"] == "missing" and error["loc"]]
         return f": {', '.join(missing)} missing" if missing else ""
     return ""

@@ -26,9 +26,9 @@ _FILES: Final = frozenset(("open", "Path", "PurePath", "NamedTemporaryFile"))
 _CACHES: Final = re.compile(r"(?:^|_)cache$", re.IGNORECASE)
 _CACHE_CALLS: Final = frozenset("get set delete setex add incr get_or_set touch pop".split())
 
-#: A placeholder of %-formatting, with the word before it: "mrn=%s", "mrn: %(value)s".
+#: A placeholder of %-formatting, with the word before it, by which `install_logging` goes: "mrn=%s", "MRN #%s".
 _PLACEHOLDER: Final = re.compile(
-    r"(?:(?P<word>\w+)['\"]?\s*[=:]\s*['\"]?)?%(?:\(\w+\))?[-#0 +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?(?P<kind>.)"
+    r"(?:\b(?P<word>\w++)[^\w%.,;!?\n]{0,5}+)?%(?:\(\w+\))?[-#0 +]*(?:\*|\d+)?(?:\.(?:\*|\d+))?[hlL]?(?P<kind>.)"
 )
 
 

@@ -145,7 +145,7 @@ def test_an_async_body_still_knows_who(nurse, loop):
 
 def test_on_a_loops_own_thread_the_blocking_services_refuse(nurse, loop):
     answer = loop(client_of(nurse, AsyncClient).get("/record-blocking-the-loop"))
-    assert (answer.status_code, read(answer)["code"]) == (400, "invalid_argument")
+    assert (answer.status_code, read(answer)["code"]) == (500, "internal")
 
 
 def test_debug_in_production_is_refused_at_the_first_use(monkeypatch):
