@@ -17,7 +17,7 @@ from aegis_core.audit.trail import AuditTrail
 from aegis_core.crypto.keyring import Keyring
 from aegis_core.crypto.model import KeyPurpose
 from aegis_core.crypto.port import KeyVault
-from aegis_core.kernel.asgi import ASGIApp, request_context
+from aegis_core.kernel.asgi import ASGIApp, Middleware, request_context
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
 from aegis_core.kernel.entropy import SYSTEM_ENTROPY, Entropy
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
@@ -410,15 +410,19 @@ class Aegis:
 
         return provided
 
-    # Not positional-only: older versions of Starlette hand `app` over by its name.
-    def asgi(self, app: ASGIApp, *, trusted: bool = False) -> ASGIApp:
-        """Wrap an ASGI application, so that every request has its ids: ``app.add_middleware(aegis.asgi)``.
+    @property
+    def asgi(self) -> Middleware:
+        """Wraps an ASGI application, so that every request has its ids: ``app.add_middleware(aegis.asgi)``.
 
-        Arguments:
-            trusted: whether whoever sends requests may choose their ids, as a gateway of your own may:
-                ``app.add_middleware(aegis.asgi, trusted=True)``.
+        ``aegis.asgi(app, trusted=True)``, or ``app.add_middleware(aegis.asgi, trusted=True)``, takes over the ids that
+        whoever sends requests chose, as a gateway of your own may.
         """
-        return request_context(app, trusted=trusted, clock=self._clock, entropy=self._entropy)
+
+        # A function, and no method: Sentry's integration sets an attribute of whatever is added as middleware.
+        def request_ids(app: ASGIApp, *, trusted: bool = False) -> ASGIApp:
+            return request_context(app, trusted=trusted, clock=self._clock, entropy=self._entropy)
+
+        return request_ids
 
     def wsgi(self, app: "WSGIApp", /, *, trusted: bool = False) -> "WSGIApp":
         """The same for a WSGI application: ``app.wsgi_app = aegis.wsgi(app.wsgi_app)``."""

@@ -1,7 +1,7 @@
 """ASGI middleware: every request gets its ids, and the response says which (ASGI 3.0, HTTP and WebSocket)."""
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from aegis_core.kernel.carriers import CORRELATION_ID, REQUEST_ID, TRACEPARENT, taken_over
 from aegis_core.kernel.clock import SYSTEM_CLOCK, Clock
@@ -16,6 +16,14 @@ Sent: TypeAlias = Awaitable[None]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Sent]
 ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Middleware(Protocol):
+    """Wraps an application; made to be handed to a framework, which calls it."""
+
+    # Not positional-only: older versions of Starlette hand `app` over by its name.
+    def __call__(self, app: ASGIApp, *, trusted: bool = False) -> ASGIApp: ...
+
 
 _REQUESTS: Final = frozenset({"http", "websocket"})
 #: The messages that carry the response's headers.

@@ -26,6 +26,7 @@ _POLICY_VIOLATION: Final = 1008  # RFC 6455 §7.4.1
 _INTERNAL_ERROR: Final = 1011
 
 _log: Final = logging.getLogger("aegis_fastapi")
+_LINE: Final = "%s: %s (request %s)"
 
 
 def respond(error: AegisError, /, *, status: int | None = None, **more: object) -> Response:
@@ -41,7 +42,7 @@ async def of_aegis(connection: Request | WebSocket, error: Exception) -> Any:
     assert isinstance(error, AegisError)
     answer = respond(error)
     if answer.status_code >= 500:
-        _tell(connection, error, exc_info=scrub(error))
+        _log.error(_LINE, *_facts(connection, error), exc_info=scrub(error))
     if isinstance(connection, WebSocket) and connection.application_state is WebSocketState.CONNECTED:
         await connection.close(_POLICY_VIOLATION if answer.status_code < 500 else _INTERNAL_ERROR, error.code)
         return None
@@ -51,13 +52,13 @@ async def of_aegis(connection: Request | WebSocket, error: Exception) -> Any:
 async def of_anything(request: Request, error: Exception) -> Response:
     """For what nobody foresaw: neither its text nor its class is anybody's business. The server logs its places."""
     told = error if isinstance(error, AegisError) else AegisError(ErrorCode.INTERNAL, "see the log")
-    _tell(request, told)
+    # No error of its own: the exception goes on to the server's log, and an error tracker would count it twice.
+    _log.warning(_LINE, *_facts(request, told))
     return respond(told)
 
 
-def _tell(connection: Request | WebSocket, error: AegisError, exc_info: BaseException | None = None) -> None:
-    route = route_of(connection.scope)
-    _log.error("%s: %s (request %s)", error.code, route, current().request_id, exc_info=exc_info)
+def _facts(connection: Request | WebSocket, error: AegisError) -> tuple[object, ...]:
+    return error.code, route_of(connection.scope), current().request_id
 
 
 async def of_websocket(websocket: WebSocket, error: Exception) -> None:

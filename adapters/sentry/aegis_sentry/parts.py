@@ -10,7 +10,8 @@ from aegis_core.marks import origin_of, redact_record, summarize_statement
 from aegis_sentry.words import TEXT, Words
 
 _OURS: Final = frozenset(kind.__module__ for kind in AegisError.__mro__ if issubclass(kind, AegisError))
-_STAND_IN: Final = re.compile(r"\w+(\.(\w+|<locals>))+ \[withheld\]")  # see `aegis_core.scrub`
+#: See `aegis_core.scrub`.
+_STAND_IN: Final = re.compile(r"(?P<module>\w+(\.(\w+|<locals>))*)\.(?P<type>\w+) \[withheld\]")
 _FRAME: Final = ("filename", "abs_path", "function", "module", "lineno", "in_app", "platform")
 _MECHANISM: Final = ("type", "handled", "source", "synthetic", "is_exception_group", "exception_id", "parent_id")
 _SPAN: Final = (
@@ -49,7 +50,7 @@ def pick(values: Mapping[str, Any], names: Iterable[str], /) -> dict[str, Any]:
 def stacks(part: Any) -> dict[str, Any]:
     """Exceptions or threads: types and places; no message, note, local or line of source.
 
-    The message of an `AegisError` stays, and the type that a stand-in of `aegis_core.scrub` names.
+    The message of an `AegisError` stays; a stand-in of `aegis_core.scrub` goes by the type for which it stands.
     """
     return {"values": [_stack(value) for value in _values(part)]}
 
@@ -57,8 +58,10 @@ def stacks(part: Any) -> dict[str, Any]:
 def _stack(value: Mapping[str, Any]) -> dict[str, Any]:
     told = pick(value, ("type", "module", "thread_id", "id", "crashed", "current", "main"))
     said = str(value.get("value") or "").partition("\n")[0]  # notes follow
-    if "type" in value and (value.get("module") in _OURS or _STAND_IN.fullmatch(said)):
+    if "type" in value and value.get("module") in _OURS:
         told["value"] = said
+    elif "type" in value and (found := _STAND_IN.fullmatch(said)):
+        told["module"], told["type"] = found["module"], found["type"]
     if value.get("mechanism"):
         told["mechanism"] = pick(value["mechanism"], _MECHANISM)
     if value.get("stacktrace"):

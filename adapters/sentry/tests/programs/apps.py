@@ -11,6 +11,9 @@ from setting_up import MRN, NAME, OPTIONS, Patient, set_up
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import StaticPool
 
+import aegis_fastapi
+from aegis_core import Aegis
+
 set_up()
 engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
 with engine.begin() as connection:
@@ -31,6 +34,7 @@ def fail(who: str) -> None:
 
 
 api = FastAPI()
+aegis_fastapi.install(api, Aegis())  # Sentry's integration has a hand in whatever is added as middleware
 
 
 @api.post("/patients/{who}")
