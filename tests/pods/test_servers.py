@@ -146,7 +146,7 @@ def test_several_pods_write_one_trail_and_drain_one_by_one(make_replica, servers
     assert one.wait(replica.grace - replica.pre_stop) == 0, one.log
     assert two.probe("readiness")
     crowds[1].leave()
-    assert [crowd.others for crowd in crowds] == [[], []]
+    assert [crowd.others for crowd in crowds] == [[], []], two.log
     assert second.run(job).code == 0
     found = kept(second, replica)
     for crowd in crowds:

@@ -1,5 +1,6 @@
 """Doctor on this machine's own adapters: what it says, how it ends, that it makes nothing and repeats no secret."""
 
+import logging
 import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
@@ -41,6 +42,12 @@ def test_where_nothing_is_yet_it_says_so_and_makes_nothing(aegis, tmp_path):
         "deliveries": "skipped",
         "privacy": "ok",
     }
+
+
+def test_looking_leaves_logging_as_it_was(aegis, caplog):
+    aegis("doctor", "--json")
+    assert "handle" not in vars(caplog.handler)
+    assert not logging.getLogger("aegis_cli.canary").handlers
 
 
 def test_in_production_what_is_missing_fails(aegis, tmp_path, monkeypatch):

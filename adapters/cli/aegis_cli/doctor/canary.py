@@ -155,8 +155,8 @@ async def _exception(aegis: Aegis, lines: Any, patient: _Patient) -> bytes:
 
 async def _standard_logging(patient: _Patient) -> bytes:
     written = StringIO()
-    logger = logging.getLogger("aegis_cli.canary")
-    logger.propagate = False
+    # Nobody's but ours, so that no handler of others is redacted for good because somebody asked.
+    logger = logging.Logger("aegis_cli.canary")  # noqa: LOG001
     logger.addHandler(logging.StreamHandler(written))
     install_logging(logger)
     logger.error("admitted %s, canary_mrn=%s", patient, patient.canary_mrn, extra={"canary_name": patient.canary_name})
