@@ -47,6 +47,7 @@ def request_context(
         trusted: whether whoever sends requests may choose their ids; by default nobody may, and they are made anew.
     """
     fresh = fresh_contexts(clock, entropy)
+    enter, leave = context_variable.set, context_variable.reset
 
     async def with_context(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in _REQUESTS:
@@ -70,11 +71,11 @@ def request_context(
             return send(message)
 
         # What `using` does, without its calls.
-        token = context_variable.set(context)
+        token = enter(context)
         try:
             await app(scope, receive, send_with_ids)
         finally:
-            context_variable.reset(token)
+            leave(token)
 
     return with_context
 
