@@ -12,26 +12,19 @@ from aegis_core.audit import canonical
 from aegis_core.audit.canonical import decode
 from aegis_core.audit.entry import check_entry, encode_entry, parse_time
 from aegis_core.audit.findings import Findings
-from aegis_core.audit.model import FindingKind, Verdict
+from aegis_core.audit.model import FindingKind
 from aegis_core.audit.reading import StrictReading
 from aegis_core.audit.shape import shape_of
-from aegis_core.audit.verifier import verify_folder
 from aegis_core.kernel.errors import AegisError
 from tests.unit.audit.tiled import (
     BEGAN_NS,
-    SIGNER,
-    bodies_of,
+    BODIES,
     event,
+    verify,
     write_log,
 )
 
-SIZE = 700  # two full bundles and a partial one
-BODIES = bodies_of(SIZE)
 K = FindingKind
-
-
-def verify(folder: Path, **options: object) -> Verdict:
-    return verify_folder(folder, SIGNER.verifier_keys, **options)  # type: ignore[arg-type]
 
 
 ODD: dict[str, tuple[bytes, FindingKind]] = {

@@ -17,25 +17,21 @@ from aegis_core.audit.verifier import verify_folder
 from aegis_core.kernel.errors import AegisError, ErrorCode
 from tests.unit.audit.tiled import (
     BEGAN_NS,
+    BODIES,
     OTHER_LOG,
     SIGNER,
+    SIZE,
     STRANGER,
-    bodies_of,
     event,
     flip_entry,
     note_of,
     put,
+    verify,
     write_bundles,
     write_log,
 )
 
-SIZE = 700  # two full bundles and a partial one
-BODIES = bodies_of(SIZE)
 K = FindingKind
-
-
-def verify(folder: Path, **options: object) -> Verdict:
-    return verify_folder(folder, SIGNER.verifier_keys, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 512, 700])

@@ -10,16 +10,15 @@ from pathlib import Path
 from aegis_core.audit.tiles import Tile
 from aegis_core.audit.verifier import INTACT, NOT_INTACT, TRY_AGAIN, USAGE, verifier_main
 from tests.unit.audit.tiled import (
+    BODIES,
     SIGNER,
+    SIZE,
     bodies_of,
     flip_entry,
     note_of,
     put,
     write_log,
 )
-
-SIZE = 700  # two full bundles and a partial one
-BODIES = bodies_of(SIZE)
 
 
 def run(folder: Path, *more: str) -> tuple[int, str, str]:

@@ -6,9 +6,10 @@ from uuid import UUID
 
 from aegis_core.audit.checkpoint import CheckpointSigner
 from aegis_core.audit.entry import encode_entry
-from aegis_core.audit.model import SealedValue, StoredEvent, SubjectSeal
+from aegis_core.audit.model import SealedValue, StoredEvent, SubjectSeal, Verdict
 from aegis_core.audit.tiles import TileWriter, bundles_of, encode_bundle
 from aegis_core.audit.tree import Tree, leaf_hash
+from aegis_core.audit.verifier import verify_folder
 
 ORIGIN = "clinic-a.example/audit"
 BEGAN_NS = 1_795_508_043_000_000_000  # 2026-11-24T08:14:03Z
@@ -81,8 +82,17 @@ def put(path: Path, octets: bytes) -> None:
     path.write_bytes(octets)
 
 
+SIZE = 700  # two full bundles and a partial one
+BODIES = bodies_of(SIZE)
+
+
+def verify(folder: Path, **options: object) -> Verdict:
+    """What the verifier says of a log that `SIGNER` signed."""
+    return verify_folder(folder, SIGNER.verifier_keys, **options)  # type: ignore[arg-type]
+
+
 def flip_entry(folder: Path) -> None:
     """Change entry 300 of a log of 700 where it lies."""
-    changed = [*bodies_of(700)]
-    changed[300] = bodies_of(700)[300].replace(b"dr-somchai", b"dr-malee..")
+    changed = [*BODIES]
+    changed[300] = BODIES[300].replace(b"dr-somchai", b"dr-malee..")
     write_bundles(folder, changed)
