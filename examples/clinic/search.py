@@ -34,7 +34,8 @@ _RECIPIENT_LINE: Final = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _END_OF_HEADERS: Final = re.compile(rb"\r?\n\r?\n")
-_MAILDIR: Final = frozenset({"new", "cur"})  # where a mail server keeps mails, one a file
+#: Where a mail server keeps mails, one a file; under "tmp" lies what it was writing when it was killed.
+_MAILDIR: Final = frozenset({"new", "cur", "tmp"})
 #: UUIDs, long hexadecimal with a letter in it, times with fractions of a second, and times counted from 1970.
 _BY_CHANCE: Final = (
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?=[0-9]*[a-f])[0-9a-f]{16,}"
@@ -137,7 +138,7 @@ def _contents(root: Path, also: Iterable[tuple[str, bytes]]) -> Iterator[tuple[P
 
 def _views(path: Path, content: bytes) -> Iterator[bytes]:
     """A file as it is; a mail without its recipient, then its headers and its text as a reader sees them."""
-    if not (path.suffix == ".eml" or path.parent.name in _MAILDIR):
+    if not (path.suffix == ".eml" or _is_in_maildir(path)):
         yield content
         return
     end = found.start() if (found := _END_OF_HEADERS.search(content)) else len(content)
@@ -149,6 +150,11 @@ def _views(path: Path, content: bytes) -> Iterator[bytes]:
         payload = part.get_payload(decode=True)
         if isinstance(payload, bytes):
             yield payload
+
+
+def _is_in_maildir(path: Path) -> bool:
+    beside = path.parent.parent
+    return path.parent.name in _MAILDIR and all((beside / name).is_dir() for name in _MAILDIR)
 
 
 class _Looker:

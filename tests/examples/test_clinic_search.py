@@ -125,6 +125,17 @@ def test_only_the_recipients_line_of_a_mail_may_hold_an_address(root, head):
     assert forms(root, head + b"\nHello", "box@mail.example", name="a.txt") == {"raw"}
 
 
+def test_a_mail_that_a_killed_server_was_writing_is_a_mail_too(tmp_path):
+    for name in ("new", "cur", "tmp", "elsewhere/tmp"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "1795538556.M1P2Q3.vm").write_bytes(b"To: box@mail.example\nSubject: x\n\nHel")
+    hits = search(tmp_path, ["box@mail.example"]).hits
+    assert [hit.file.parent.relative_to(tmp_path) for hit in hits] == [Path("elsewhere/tmp")]
+    (tmp_path / "tmp" / "1795538556.M1P2Q3.vm").write_bytes(b"To: box@mail.example\n\nHello box@mail.example")
+    hits = search(tmp_path, ["box@mail.example"]).hits
+    assert {hit.file.parent.relative_to(tmp_path) for hit in hits} == {Path("tmp"), Path("elsewhere/tmp")}
+
+
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
 def test_a_mail_is_read_as_its_reader_does(root, encoding):
     mail = EmailMessage()
