@@ -11,6 +11,27 @@ from aegis_core.kernel.problems import Problem
 _AGREED: Final[WeakKeyDictionary[ssl.SSLContext, str]] = WeakKeyDictionary()
 
 
+#: A server that is killed says no farewell: of TLS's own exceptions these tell of the connection, and not of trust.
+_BROKEN: Final = (
+    ssl.SSLEOFError,
+    ssl.SSLZeroReturnError,
+    ssl.SSLSyscallError,
+    ssl.SSLWantReadError,
+    ssl.SSLWantWriteError,
+)
+#: The same by OpenSSL's reason: bytes that were garbled on the way, and a server's own failure (RFC 8446 section 6.2).
+_BROKEN_BY: Final = frozenset(
+    {
+        "APPLICATION_DATA_AFTER_CLOSE_NOTIFY",
+        "DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
+        "SSLV3_ALERT_BAD_RECORD_MAC",
+        "TLSV1_ALERT_INTERNAL_ERROR",
+        "TLSV1_ALERT_USER_CANCELLED",
+        "UNEXPECTED_EOF_WHILE_READING",
+    }
+)
+
+
 class _Noting(ssl.SSLSocket):
     """Notes which version was agreed on, for `agreed_version`: drivers keep their sockets to themselves."""
 
@@ -52,12 +73,15 @@ def plaintext_problem(setting: str, environment: Environment, /, *, hint: str, s
 
 
 def is_certificate_failure(error: BaseException | None, /) -> bool:
-    """Whether a failed handshake is among an error's causes: a wrong name, an unknown authority, an old version."""
+    """Whether a refused handshake is among an error's causes: a wrong name, an unknown authority, an old version.
+
+    A connection that broke off is none, in a handshake or after it: whoever tries again may be served.
+    """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, ssl.SSLError):
+        reason = getattr(error, "reason", None)  # OpenSSL's word; urllib3 keeps the cause there
+        if isinstance(error, ssl.SSLError) and not isinstance(error, _BROKEN) and reason not in _BROKEN_BY:
             return True
         seen.add(id(error))
-        reason = getattr(error, "reason", None)  # urllib3 keeps the cause there
         error = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
     return False

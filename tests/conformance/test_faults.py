@@ -101,8 +101,7 @@ class Line:
             await self.broke()
             if isinstance(error, TimeoutError):
                 raise self.error(ErrorCode.DEADLINE_EXCEEDED) from None
-            refused = is_certificate_failure(error)
-            raise self.error(ErrorCode.PERMISSION_DENIED if refused else ErrorCode.UNAVAILABLE) from None
+            raise self.error(ErrorCode.PERMISSION_DENIED if self.is_refused(error) else ErrorCode.UNAVAILABLE) from None
         code = self.code(said)
         if code is not None:
             await self.broke()
@@ -111,6 +110,9 @@ class Line:
     def code(self, said):
         codes = {b"yes\n": None, b"denied\n": ErrorCode.PERMISSION_DENIED, b"full\n": ErrorCode.RESOURCE_EXHAUSTED}
         return codes.get(said, ErrorCode.UNAVAILABLE)
+
+    def is_refused(self, error):
+        return is_certificate_failure(error)
 
     async def broke(self):
         await self.aclose()
@@ -210,6 +212,11 @@ class GoesOnInTheOpen(Line):
             return await super().connect()
 
 
+class TakesAnEndForARefusal(Line):
+    def is_refused(self, error):
+        return isinstance(error.__cause__ or error, ssl.SSLError)
+
+
 class OpenInProduction(Line):
     def in_the_open(self, environment):
         pass
@@ -256,6 +263,7 @@ def test_the_kit_rejects_every_planted_bug(capsys):
             TakesAnyName,
             TakesAnyAuthority,
             GoesOnInTheOpen,
+            TakesAnEndForARefusal,
             OpenInProduction,
             CallsEverythingUnavailable,
             CallsNonsenseAnAnswer,

@@ -178,7 +178,7 @@ def test_a_pod_stays_alive_while_a_server_is_down_and_recovers_without_a_restart
     parts = {"postgres": {"audit", "state", "subject_keys"}, "s3": {"storage"}, "vault": {"keys"}}
     assert {place for place, state in content["parts"].items() if state == "down"} == parts[name]
     if name != "vault":  # keys that are unwrapped already serve for a minute
-        assert running.ask("/documents", BODY)[0] == 503
+        assert running.ask("/documents", BODY)[0] == 503, running.log
     servers.running[name].start()
     until(lambda: running.probe("readiness"), "ready again", 60)
     # A gateway of SeaweedFS answers before the volumes behind it do.

@@ -15,7 +15,7 @@ from aegis_core.kernel.context import remaining
 from aegis_core.kernel.errors import AegisError, ErrorCode, ForkedError
 from aegis_core.kernel.health import Health
 from aegis_core.kernel.problems import Problem, SettingsError, did_you_mean
-from aegis_core.kernel.tls import agreed_version, client_context, plaintext_problem
+from aegis_core.kernel.tls import agreed_version, client_context, is_certificate_failure, plaintext_problem
 from aegis_core.kernel.url import ServiceUrl
 from aegis_core.marks.purpose import Purpose
 from aegis_core.notifications.mime import digest_of, octets_of, plain_address
@@ -95,7 +95,9 @@ class SmtpChannel:
                 return ErrorCode.RESOURCE_EXHAUSTED if code == 452 else ErrorCode.UNAVAILABLE
             case NoStartTls() | smtplib.SMTPNotSupportedError():
                 return ErrorCode.UNSUPPORTED
-            case smtplib.SMTPAuthenticationError() | ssl.SSLError():
+            case smtplib.SMTPAuthenticationError():
+                return ErrorCode.PERMISSION_DENIED
+            case ssl.SSLError() if is_certificate_failure(exc):
                 return ErrorCode.PERMISSION_DENIED
             case TimeoutError() | OSError() | smtplib.SMTPException():
                 return ErrorCode.UNAVAILABLE
@@ -181,7 +183,7 @@ def _advice(error: Exception, code: ErrorCode) -> str:
             return "the server offers no STARTTLS: use smtps://, or smtp:// where the network is trusted"
         case smtplib.SMTPAuthenticationError():
             return "the server refused the user or the password"
-        case ssl.SSLError():
+        case ssl.SSLError() if is_certificate_failure(error):
             return "the server's certificate was refused: look at its name and at ca="
         case Failure(code=reply) if reply:
             return f"the server can't take it now (it answered {reply} {error.enhanced})".replace(" )", ")")

@@ -255,6 +255,29 @@ async def speaks_tls(h: FaultsHarness) -> None:
 
 
 @faults_kit.case(needs="tls")
+async def goes_away_behind_tls(h: FaultsHarness) -> None:
+    """A server that hangs up behind TLS, or in the handshake, is `unavailable`: that is no refused certificate."""
+    with _secure(h, "localhost", "127.0.0.1") as (relay, authority, _):
+        adapter = h.make(relay.port, authority=authority)
+        await adapter.open()
+        await h.call(adapter)
+        relay.feel("cutting")
+        for _ in range(3):
+            await _error(adapter, lambda: h.call(adapter), ErrorCode.UNAVAILABLE)
+        expect((await adapter.health()).state == "down", "it knows that it is down")
+        relay.feel("passing")
+        await h.call(adapter)
+        await adapter.aclose()
+        relay.feel("cutting")
+        adapter = h.make(relay.port, authority=authority)
+        await _error(adapter, adapter.open, ErrorCode.UNAVAILABLE)
+        relay.feel("passing")
+        await adapter.open()
+        await h.call(adapter)
+        await adapter.aclose()
+
+
+@faults_kit.case(needs="tls")
 async def shows_another_name(h: FaultsHarness) -> None:
     """A certificate of another name is `permission_denied`, and nothing reaches the server."""
     with _secure(h, "elsewhere.example") as (relay, authority, _):

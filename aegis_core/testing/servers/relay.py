@@ -100,6 +100,8 @@ class Relay:
                     client.shutdown(socket.SHUT_WR)
                     while client.recv(65536):  # closing with something unread would reset the connection
                         pass
+                elif self._tls is not None and self._greet(client):
+                    client.recv(65536)  # it hangs up in the middle of the handshake
                 return
             if self._tls is not None:
                 if not self._greet(client):
