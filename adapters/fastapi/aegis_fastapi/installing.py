@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from fastapi import FastAPI
 from fastapi import exception_handlers as of_fastapi
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.applications import Starlette
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp
 
 from aegis_core import Aegis, AegisError, ErrorCode
 from aegis_fastapi import lines, problems
+from aegis_fastapi.document import describe
 from aegis_fastapi.scrubbing import Scrubbing
 
 
@@ -17,10 +19,10 @@ def install(app: Starlette, aegis: Aegis | None = None, /, *, trusted: bool = Fa
     """Let nothing that was sent come out by an error, and give requests their ids.
 
     Afterwards a request that is refused is answered with 422 and says where and by which rule; an `AegisError` has the
-    status of its code; anything else is 500; all as ``application/problem+json`` with the request's id. Exceptions on
-    their way to the server's log have lost their texts, and uvicorn's lines name the route. Handlers of the
-    application's own win, whenever they were added. Applications that are mounted in this one when it first is called
-    are treated alike.
+    status of its code; anything else is 500; all as ``application/problem+json`` with the request's id, as the OpenAPI
+    document then says. Exceptions on their way to the server's log have lost their texts, and uvicorn's lines name the
+    route. Handlers of the application's own win, whenever they were added. Applications that are mounted in this one
+    when it first is called are treated alike.
 
     Arguments:
         app: a FastAPI application, before its first request.
@@ -39,7 +41,9 @@ def install(app: Starlette, aegis: Aegis | None = None, /, *, trusted: bool = Fa
     handlers = app.exception_handlers
     handlers.setdefault(AegisError, problems.of_aegis)
     if _is_unchanged(app, RequestValidationError, of_fastapi.request_validation_exception_handler):
-        handlers[RequestValidationError] = problems.of_requests(app)
+        handlers[RequestValidationError] = handler = problems.of_requests(app)
+        if isinstance(app, FastAPI):
+            describe(app, handler)
     if _is_unchanged(app, WebSocketRequestValidationError, of_fastapi.websocket_request_validation_exception_handler):
         handlers[WebSocketRequestValidationError] = problems.of_websocket
 
