@@ -10,6 +10,7 @@ from aegis_core.kernel.errors import AegisError, ErrorCode, MisuseError
 from aegis_core.kernel.problems import SettingsError
 
 PROBLEM_JSON: Final = "application/problem+json"
+_TOO_MANY: Final = HTTPStatus.TOO_MANY_REQUESTS.value
 
 #: As the canonical codes of RPC are told in HTTP; who is at fault decides between 4xx and 5xx.
 _STATUS: Final[Mapping[ErrorCode, int]] = {
@@ -21,7 +22,7 @@ _STATUS: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.UNSUPPORTED: 501,
     ErrorCode.UNAVAILABLE: 503,
     ErrorCode.DEADLINE_EXCEEDED: 504,
-    ErrorCode.RESOURCE_EXHAUSTED: 429,
+    ErrorCode.RESOURCE_EXHAUSTED: 503,  # a full disk is no fault of who sent the request, and the operator must see it
     ErrorCode.INTEGRITY: 500,
     ErrorCode.CONFLICT: 409,
     ErrorCode.CANCELLED: 503,
@@ -30,8 +31,15 @@ _STATUS: Final[Mapping[ErrorCode, int]] = {
 
 
 def status_of(error: AegisError, /) -> int:
-    """The HTTP status (RFC 9110 §15) of an error."""
-    return _STATUS[_code_of(error)]
+    """The HTTP status (RFC 9110 §15) of an error.
+
+    What is exhausted and says when to try again is a limit that the caller ran into: 429 (RFC 6585 §4); else there is no
+    room here: 503.
+    """
+    code = _code_of(error)
+    if code is ErrorCode.RESOURCE_EXHAUSTED and error.retry_after is not None:
+        return _TOO_MANY
+    return _STATUS[code]
 
 
 def _code_of(error: AegisError) -> ErrorCode:
@@ -53,7 +61,7 @@ def problem_details(error: AegisError, /, *, status: int | None = None) -> dict[
         404
     """
     code = _code_of(error)
-    status = _STATUS[code] if status is None else status
+    status = status_of(error) if status is None else status
     details: dict[str, object] = {"title": HTTPStatus(status).phrase, "status": status, "code": code.value}
     if status < 500:
         details["detail"] = error.message

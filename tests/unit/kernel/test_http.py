@@ -52,6 +52,19 @@ def test_wrong_settings_and_a_fork_are_no_fault_of_who_sent_a_request(error):
     assert status_of(error) == 500
 
 
+def test_a_limit_of_the_callers_is_told_from_a_disk_that_is_full():
+    full = AegisError(ErrorCode.RESOURCE_EXHAUSTED, "the disk behind /srv/north is full")
+    assert problem_details(full) == {"title": "Service Unavailable", "status": 503, "code": "resource_exhausted"}
+    limited = AegisError(ErrorCode.RESOURCE_EXHAUSTED, "at most 100 a minute", retry_after=2.5)
+    details = problem_details(limited)
+    assert (details["title"], details["status"], details["detail"]) == (
+        "Too Many Requests",
+        429,
+        "at most 100 a minute",
+    )
+    assert problem_headers(limited) == {"retry-after": "3"}
+
+
 @pytest.mark.parametrize(("wait", "header"), [(0.2, "1"), (2.0, "2"), (2.1, "3")])
 def test_who_may_try_again_is_told_when_in_whole_seconds(wait, header):
     error = AegisError(ErrorCode.UNAVAILABLE, "busy", retry_after=wait)
