@@ -33,8 +33,8 @@ _STATUS: Final[Mapping[ErrorCode, int]] = {
 def status_of(error: AegisError, /) -> int:
     """The HTTP status (RFC 9110 §15) of an error.
 
-    What is exhausted and says when to try again is a limit that the caller ran into: 429 (RFC 6585 §4); else there is no
-    room here: 503.
+    What is exhausted and says when to try again is a limit that the caller ran into: 429 (RFC 6585 §4). Else there is
+    no room here: 503.
     """
     code = _code_of(error)
     if code is ErrorCode.RESOURCE_EXHAUSTED and error.retry_after is not None:
