@@ -39,7 +39,8 @@ class Keyring(Facade[AsyncKeyring]):
 
     def active(self, purpose: KeyPurpose, /, *, tenant: str = "") -> RingKey:
         """See `aegis_core.crypto.Keyring.active`."""
-        return self._run(lambda service: service.active(purpose, tenant=tenant))
+        held = self._handing_out().active_at_hand(purpose, tenant=tenant)  # a hop to the loop costs more than the rest
+        return held if held is not None else self._run(lambda service: service.active(purpose, tenant=tenant))
 
     def every(self, purpose: KeyPurpose, /, *, tenant: str = "") -> Sequence[RingKey]:
         """See `aegis_core.crypto.Keyring.every`."""
@@ -47,11 +48,20 @@ class Keyring(Facade[AsyncKeyring]):
 
     def key(self, key_id: str, /) -> RingKey:
         """See `aegis_core.crypto.Keyring.key`."""
-        return self._run(lambda service: service.key(key_id))
+        held = self._handing_out().cached(key_id)
+        return held if held is not None else self._run(lambda service: service.key(key_id))
 
     def cached(self, key_id: str, /) -> RingKey | None:
         """See `aegis_core.crypto.Keyring.cached`."""
         return self._open().cached(key_id)
+
+    def active_at_hand(self, purpose: KeyPurpose, /, *, tenant: str = "") -> RingKey | None:
+        """See `aegis_core.crypto.Keyring.active_at_hand`."""
+        return self._open().active_at_hand(purpose, tenant=tenant)
+
+    def subject_key_at_hand(self, subject: Classified[str], /, *, tenant: str = "") -> RingKey | None:
+        """See `aegis_core.crypto.Keyring.subject_key_at_hand`."""
+        return self._open().subject_key_at_hand(subject, tenant=tenant)
 
     def rotate(self, purpose: KeyPurpose, /, *, tenant: str = "") -> RingKey:
         """See `aegis_core.crypto.Keyring.rotate`."""
@@ -63,7 +73,8 @@ class Keyring(Facade[AsyncKeyring]):
 
     def subject_key(self, subject: Classified[str], /, *, tenant: str = "") -> RingKey:
         """See `aegis_core.crypto.Keyring.subject_key`."""
-        return self._run(lambda service: service.subject_key(subject, tenant=tenant))
+        held = self._handing_out().subject_key_at_hand(subject, tenant=tenant)
+        return held if held is not None else self._run(lambda service: service.subject_key(subject, tenant=tenant))
 
     def shred(self, subject: Classified[str], /, *, tenant: str = "", reason: str) -> None:
         """See `aegis_core.crypto.Keyring.shred`."""

@@ -143,6 +143,17 @@ class Keyring:
         """Give the key with that id if it was given within the last minute; never waits."""
         return self._keys.get(key_id)
 
+    def active_at_hand(self, purpose: KeyPurpose, /, *, tenant: str = "") -> RingKey | None:
+        """Give what `active` gives, if it was given within the last minute; never waits."""
+        self._check(purpose)
+        return self._rings.active_at_hand(purpose, tenant)
+
+    def subject_key_at_hand(self, subject: Classified[str], /, *, tenant: str = "") -> RingKey | None:
+        """Give what `subject_key` gives, if it was given within the last minute; never waits."""
+        self._check()
+        self._need_erasing_store("keyring.subject_key")
+        return self._subjects.at_hand(subject, tenant)
+
     async def rotate(self, purpose: KeyPurpose, /, *, tenant: str = "") -> RingKey:
         """Make a new active key. The former one still opens what it sealed."""
         self._check(purpose)

@@ -74,12 +74,21 @@ class Rings:
 
     async def active(self, purpose: KeyPurpose, tenant: str, /) -> RingKey:
         """The active key of a purpose, made when there is none."""
+        held = self.active_at_hand(purpose, tenant)
+        if held is not None:
+            return held
         loaded = self._rings.get(tenant)
         if loaded is not None and (entry := loaded.ring.active(purpose)) is not None:
-            return self._keys.get(entry.id) or await self.unwrapped(entry, tenant)
+            return await self.unwrapped(entry, tenant)
         # One flight for reading, making and unwrapping: two tasks that ask first make one key.
         flight = f"active {purpose.value} {tenant}"
         return await self._unwraps.run(flight, partial(self._active_or_added, purpose, tenant))
+
+    def active_at_hand(self, purpose: KeyPurpose, tenant: str, /) -> RingKey | None:
+        """The active key of a purpose, if it was unwrapped a moment ago."""
+        loaded = self._rings.get(tenant)
+        entry = loaded.ring.active(purpose) if loaded is not None else None
+        return None if entry is None else self._keys.get(entry.id)
 
     async def find(self, key_id: str, tenant: str, /) -> RingKey:
         """The key with that id.

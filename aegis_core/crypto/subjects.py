@@ -53,6 +53,11 @@ class SubjectKeys:
             f"{name} {self._keys.purges}", partial(self._found_or_made, subject, tenant)
         )
 
+    def at_hand(self, subject: Classified[str], tenant: str, /) -> RingKey | None:
+        """The subject's key, if it was given a moment ago."""
+        index = self._rings.active_at_hand(KeyPurpose.INDEX, tenant)
+        return None if index is None else self._keys.get(subject_name(tenant, _digest(index, subject, tenant)))
+
     async def find(self, key_id: str, tenant: str, digest: str, /) -> RingKey:
         """The key with that id.
 

@@ -1,5 +1,6 @@
 """The services do without a loop what they do with one."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
@@ -104,6 +105,28 @@ def test_keys(aegis):
         aegis.keys.key(subject_key.id)
     assert caught.value.code is ErrorCode.NOT_FOUND
     assert any("shred" in event.action for event in aegis.audit.entries())
+
+
+def test_keys_at_hand_are_given_without_a_hop_and_never_on_a_loop(aegis, monkeypatch):
+    index, own = aegis.keys.active(KeyPurpose.INDEX), aegis.keys.subject_key(SUBJECT)
+
+    async def on_a_loop():
+        for ask in (
+            lambda: aegis.keys.active(KeyPurpose.INDEX),
+            lambda: aegis.keys.subject_key(SUBJECT),
+            lambda: aegis.keys.key(own.id),
+        ):
+            with pytest.raises(AegisError, match="loop"):
+                ask()
+
+    asyncio.run(on_a_loop())
+    monkeypatch.setattr("aegis_core.blocking.facade.PORTAL", None)  # whoever hops fails
+    assert aegis.keys.active(KeyPurpose.INDEX) == index == aegis.keys.active_at_hand(KeyPurpose.INDEX)
+    assert aegis.keys.subject_key(SUBJECT) == own == aegis.keys.subject_key_at_hand(SUBJECT)
+    assert aegis.keys.key(own.id) == own
+    monkeypatch.undo()
+    aegis.keys.shred(SUBJECT, reason="request 17")
+    assert aegis.keys.subject_key(SUBJECT) != own
 
 
 def test_messages():

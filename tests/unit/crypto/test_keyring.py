@@ -94,6 +94,21 @@ async def test_many_tasks_that_ask_for_one_key_cause_one_unwrap(place):
         assert ring.cached(made.id) == made
 
 
+async def test_an_active_key_at_hand_is_the_one_that_asking_gives(place, clock):
+    async with place.keyring() as ring:
+        assert ring.active_at_hand(KeyPurpose.WRAP) is None
+        first = await ring.active(KeyPurpose.WRAP)
+        assert ring.active_at_hand(KeyPurpose.WRAP) == first
+        assert ring.active_at_hand(KeyPurpose.INDEX) is None
+        second = await ring.rotate(KeyPurpose.WRAP)
+        assert ring.active_at_hand(KeyPurpose.WRAP) in (None, second)
+        assert await ring.active(KeyPurpose.WRAP) == second == ring.active_at_hand(KeyPurpose.WRAP)
+        clock.now += CACHE_LIFETIME
+        assert ring.active_at_hand(KeyPurpose.WRAP) is None
+        with pytest.raises(AegisError, match="subject_key"):
+            ring.active_at_hand(KeyPurpose.SUBJECT)
+
+
 async def test_when_the_task_that_fetches_is_cancelled_another_one_fetches():
     flights, started, calls = SingleFlight(), anyio.Event(), []
 

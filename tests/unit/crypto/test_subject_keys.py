@@ -75,6 +75,26 @@ async def test_after_shredding_the_old_key_is_gone_from_this_process_at_once(pla
             open_field(new, sealed, context=b"x")
 
 
+async def test_a_key_at_hand_is_the_one_that_asking_gives_and_no_longer_than_that(place, clock, patient):
+    async with place.keyring() as ring:
+        assert ring.subject_key_at_hand(patient) is None
+        key = await ring.subject_key(patient)
+        assert ring.subject_key_at_hand(patient) == key
+        assert ring.subject_key_at_hand(patient, tenant="north") is None
+        await ring.shred(patient, reason="erasure request 12")
+        assert ring.subject_key_at_hand(patient) is None
+        new = await ring.subject_key(patient)
+        assert ring.subject_key_at_hand(patient) == new != key
+        clock.now += CACHE_LIFETIME
+        assert ring.subject_key_at_hand(patient) is None
+        assert await ring.subject_key(patient) == new
+    assert await refused(_at_hand(ring, patient)) is ErrorCode.UNAVAILABLE
+
+
+async def _at_hand(ring, patient):
+    return ring.subject_key_at_hand(patient)
+
+
 async def test_after_shredding_the_old_key_is_gone_from_other_processes_within_a_minute(place, clock, patient):
     async with place.keyring() as one, place.keyring() as two:
         old = await two.subject_key(patient)
