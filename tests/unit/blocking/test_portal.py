@@ -85,8 +85,8 @@ def test_an_interrupted_caller_cancels_its_call_and_waits_for_its_end(monkeypatc
         assert waiting.wait(20)
         raise KeyboardInterrupt
 
+    portal._loop = PORTAL._started()  # before the patch: starting waits for a future of its own
     monkeypatch.setattr("aegis_core.blocking.portal.Future.result", result)
-    portal._loop = PORTAL._started()
     with pytest.raises(KeyboardInterrupt):
         portal.run(call)
     assert story == ["cleaned up"]
